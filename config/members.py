@@ -1,0 +1,75 @@
+"""The members and what stands behind their connection."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from config.base import ClockTime, Efficiency, EnergyKwh, Fraction, Identifier, Part, PowerKw
+from config.sensitive import Sensitive
+
+
+class Battery(Part):
+    """A battery behind a member's meter."""
+
+    id: Identifier
+    capacity_kwh: EnergyKwh
+    charge_limit_kw: PowerKw
+    discharge_limit_kw: PowerKw
+    charge_efficiency_frac: Efficiency = 0.95
+    discharge_efficiency_frac: Efficiency = 0.95
+    soc_min_frac: Fraction = 0.05
+    soc_max_frac: Fraction = 1.0
+    wear_eur_per_kwh: Annotated[float, Field(ge=0.0, le=1.0)] = 0.01
+    """Cost of ageing for each kWh discharged at the terminals."""
+
+
+class Ev(Part):
+    """A charging point with its car; the charging current is 0 or at least its minimum."""
+
+    id: Identifier
+    capacity_kwh: EnergyKwh
+    charge_limit_kw: PowerKw = 7.4
+    charge_min_kw: PowerKw = 1.4
+    """Smallest power of a running charge (6 A on one phase is 1.4 kW)."""
+    charge_efficiency_frac: Efficiency = 0.92
+    typical_departure: ClockTime = Field(default="07:00", validate_default=True)
+    """Local time of departure where the charging point does not tell."""
+    typical_daily_kwh: Annotated[float, Field(ge=0.0, le=200.0)] = 8.0
+
+
+class ShiftableLoad(Part):
+    """An appliance run that may start anywhere in a window and then runs through."""
+
+    id: Identifier
+    power_kw: PowerKw
+    duration_min: Annotated[int, Field(ge=1, le=720)]
+    window_start: ClockTime
+    window_end: ClockTime
+    """Local time by which the run has to be finished."""
+    runs_per_day_frac: Fraction = 0.7
+    """Share of days on which the appliance is asked for (used by simulated homes only)."""
+
+
+class Member(Part):
+    """One member of the community."""
+
+    id: Identifier
+    name: Annotated[str, Field(min_length=1, max_length=80)] | None = None
+    """Shown to the operator and the member only; never on the wire or in a database."""
+    kind: Literal["household", "business"] = "household"
+    persons: Annotated[int, Field(ge=1, le=50)] = 1
+    priority_tier: Sensitive[Annotated[int, Field(ge=0, le=3)]] = Sensitive(0)
+    """0: none; 1 to 3: members that the access constraint protects, in rising degree."""
+    income_eur_per_month: Sensitive[Annotated[float, Field(ge=0.0, le=1_000_000.0)]] | None = None
+    """Unset: the member is left out of burden figures."""
+    import_limit_kw: PowerKw = 17.0
+    export_limit_kw: PowerKw = 17.0
+    pv_kwp: Annotated[float, Field(ge=0.0, le=1000.0)] = 0.0
+    pv_tilt_deg: Annotated[float, Field(ge=0.0, le=90.0)] = 30.0
+    pv_azimuth_deg: Annotated[float, Field(ge=0.0, le=360.0)] = 180.0
+    """Compass direction the modules face; 180 is south."""
+    batteries: tuple[Battery, ...] = ()
+    evs: tuple[Ev, ...] = ()
+    shiftable_loads: tuple[ShiftableLoad, ...] = ()

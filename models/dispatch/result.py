@@ -1,0 +1,114 @@
+"""What a solved dispatch problem says: schedule, figures, how it ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from models.dispatch.problem import FloatArray, IntArray
+
+
+class Termination(StrEnum):
+    """How a solve ended, the same words for every solver."""
+
+    OPTIMAL = "optimal"
+    """Proven within the asked gap."""
+    INCUMBENT = "incumbent"
+    """Stopped at the deadline with a feasible solution."""
+    INFEASIBLE = "infeasible"
+    UNBOUNDED = "unbounded"
+    NO_SOLUTION = "no_solution"
+    """Stopped at the deadline with nothing usable."""
+    FAILED = "failed"
+    """The solver reported a numerical or internal failure."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """Powers [kW] and states [kWh] for every member and device in every step; all powers >= 0."""
+
+    import_kw: FloatArray
+    """[N, T]"""
+    export_kw: FloatArray
+    """[N, T]"""
+    buy_kw: FloatArray
+    """[N, T] from the community's pool."""
+    sell_kw: FloatArray
+    """[N, T] to the community's pool."""
+    curtailed_kw: FloatArray
+    """[N, T] PV not generated."""
+    unserved_kw: FloatArray
+    """[N, T] demand not met; 0 except in islanded steps."""
+    charge_kw: FloatArray
+    """[B, T]"""
+    discharge_kw: FloatArray
+    """[B, T]"""
+    soc_kwh: FloatArray
+    """[B, T] at the end of each step."""
+    ev_kw: FloatArray
+    """[E, T]"""
+    ev_shortfall_kwh: FloatArray
+    """[E] missing at departure."""
+    run_option: IntArray
+    """[S] start option taken; -1 if none."""
+    run_kw: FloatArray
+    """[S, T]"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanFigures:
+    """Figures of a plan, each recomputed from the schedule by the audit."""
+
+    cost_eur: float
+    """F: cost of the plan with the peak charge, wear and the value of stored energy."""
+    efficient_cost_eur: float
+    """F*: the least possible F."""
+    alone_cost_eur: float
+    """F_alone: every member by itself under the self-consumption rule."""
+    member_cost_eur: FloatArray
+    """[N] C_i"""
+    peak_kw: FloatArray
+    """[Q] largest community import in each billing period of the horizon, at least its floor."""
+    worst_burden_frac: float | None
+    """z, if any member has an income."""
+    access_shortfall_kwh: FloatArray
+    """[N]"""
+
+    @property
+    def price_of_equity_eur(self) -> float:
+        """What regard to equity costs in this plan."""
+        return self.cost_eur - self.efficient_cost_eur
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SolveRecord:
+    """How the solver got there."""
+
+    solver: str
+    termination: Termination
+    gap_frac: float
+    """Largest relative gap over the stages, of the model whose tail beyond the exact steps is relaxed."""
+    stage_s: tuple[float, ...]
+    """Seconds for each stage, model building first."""
+    rows: int
+    columns: int
+    binaries: int
+    peak_memory_mb: float
+    violated: tuple[str, ...] = ()
+    """Limits that cannot be kept, in words, when infeasible or softened."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Answer of a solver to a dispatch problem; without a schedule unless usable."""
+
+    record: SolveRecord
+    schedule: Schedule | None
+    figures: PlanFigures | None
+    marginal_price_eur_per_kwh: FloatArray | None
+    """[N, T] worth of one more kWh at each member (dual of the balance, integers fixed)."""
+
+    @property
+    def is_usable(self) -> bool:
+        """Has a schedule, proven optimal or not."""
+        return self.schedule is not None

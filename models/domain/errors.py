@@ -1,0 +1,47 @@
+"""The exception tree.
+
+::
+
+    CommonWattError
+    +-- SiteFileError          the site file or a file it names is not acceptable
+    +-- ProfileError           a profile file does not fit
+    +-- ProblemError           a dispatch problem is not finite or not consistent
+    +-- SolverError            the solver or its worker failed; the next rung is used
+    +-- PolicyError            the policy model is missing, corrupt, or answers outside its bounds
+    +-- StoreError             the store could not be opened or written
+    +-- SettlementError        a day cannot be settled, with what is missing
+"""
+
+from __future__ import annotations
+
+
+class CommonWattError(Exception):
+    """Root of all errors that CommonWatt raises on purpose."""
+
+
+class SiteFileError(CommonWattError):
+    """The site file, or a file it names, is not acceptable."""
+
+
+class ProfileError(CommonWattError):
+    """A file of profiles does not have the expected layout or values."""
+
+
+class ProblemError(CommonWattError):
+    """A dispatch problem has values that are not finite, or shapes and bounds that do not fit."""
+
+
+class SolverError(CommonWattError):
+    """The solver or its worker process failed."""
+
+
+class PolicyError(CommonWattError):
+    """The policy model is missing, corrupt, or does not answer within its bounds."""
+
+
+class StoreError(CommonWattError):
+    """The store could not be opened, read or written."""
+
+
+class SettlementError(CommonWattError):
+    """A day cannot be settled; the message says what is missing."""
