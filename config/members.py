@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from config.base import ClockTime, Efficiency, EnergyKwh, Fraction, Identifier, Part, PowerKw
+from config.base import ClockTime, Efficiency, EnergyKwh, Fraction, Identifier, Part, PowerKw, RatingKw
 from config.sensitive import Sensitive
 
 
@@ -15,8 +15,8 @@ class Battery(Part):
 
     id: Identifier
     capacity_kwh: EnergyKwh
-    charge_limit_kw: PowerKw
-    discharge_limit_kw: PowerKw
+    charge_limit_kw: RatingKw
+    discharge_limit_kw: RatingKw
     charge_efficiency_frac: Efficiency = 0.95
     discharge_efficiency_frac: Efficiency = 0.95
     soc_min_frac: Fraction = 0.05
@@ -30,7 +30,7 @@ class Ev(Part):
 
     id: Identifier
     capacity_kwh: EnergyKwh
-    charge_limit_kw: PowerKw = 7.4
+    charge_limit_kw: RatingKw = 7.4
     charge_min_kw: PowerKw = 1.4
     """Smallest power of a running charge (6 A on one phase is 1.4 kW)."""
     charge_efficiency_frac: Efficiency = 0.92
@@ -43,7 +43,7 @@ class ShiftableLoad(Part):
     """An appliance run that may start anywhere in a window and then runs through."""
 
     id: Identifier
-    power_kw: PowerKw
+    power_kw: RatingKw
     duration_min: Annotated[int, Field(ge=1, le=720)]
     window_start: ClockTime
     window_end: ClockTime
@@ -56,7 +56,7 @@ class Member(Part):
     """One member of the community."""
 
     id: Identifier
-    name: Annotated[str, Field(min_length=1, max_length=80)] | None = None
+    name: Annotated[str, Field(min_length=1, max_length=80)] | None = Field(default=None, repr=False)
     """Shown to the operator and the member only; never on the wire or in a database."""
     kind: Literal["household", "business"] = "household"
     persons: Annotated[int, Field(ge=1, le=50)] = 1

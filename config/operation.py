@@ -37,6 +37,8 @@ class Control(Part):
     telemetry_period_s: DurationS = 10.0
     stale_after_s: DurationS = 30.0
     """A reading older than this is not used (three periods)."""
+    tick_delay_s: Annotated[float, Field(ge=0.0, le=30.0)] = 2.0
+    """Time after an interval's start that readings sampled at the boundary get to arrive [s]."""
     setpoint_life_s: DurationS = 60.0
     setpoint_renewal_s: DurationS = 20.0
     acknowledgement_deadline_s: DurationS = 5.0

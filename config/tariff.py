@@ -25,8 +25,10 @@ class PriceWindow(Part):
     start: ClockTime
     end: ClockTime
     price_eur_per_kwh: PriceEurPerKwh
-    days: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-    months: tuple[Annotated[int, Field(ge=1, le=12)], ...] = tuple(range(1, 13))
+    days: Annotated[tuple[Weekday, ...], Field(min_length=1)] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+    """Days on which the window starts; the part after midnight belongs to the same day."""
+    months: Annotated[tuple[Annotated[int, Field(ge=1, le=12)], ...], Field(min_length=1)] = tuple(range(1, 13))
+    """Months in which the window starts."""
 
 
 class TimeOfUsePrice(Part):

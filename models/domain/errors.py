@@ -10,17 +10,26 @@
     +-- PolicyError            the policy model is missing, corrupt, or answers outside its bounds
     +-- StoreError             the store could not be opened or written
     +-- SettlementError        a day cannot be settled, with what is missing
+    +-- DeviceError            a device is unknown, or a topic or setpoint breaks its contract
+    +-- BrokerError            the broker cannot be used with these settings
 """
 
 from __future__ import annotations
 
+from config.errors import CommonWattError, SiteFileError
 
-class CommonWattError(Exception):
-    """Root of all errors that CommonWatt raises on purpose."""
-
-
-class SiteFileError(CommonWattError):
-    """The site file, or a file it names, is not acceptable."""
+__all__ = [
+    "BrokerError",
+    "CommonWattError",
+    "DeviceError",
+    "PolicyError",
+    "ProblemError",
+    "ProfileError",
+    "SettlementError",
+    "SiteFileError",
+    "SolverError",
+    "StoreError",
+]
 
 
 class ProfileError(CommonWattError):
@@ -45,3 +54,11 @@ class StoreError(CommonWattError):
 
 class SettlementError(CommonWattError):
     """A day cannot be settled; the message says what is missing."""
+
+
+class DeviceError(CommonWattError):
+    """A device is unknown, or a topic or setpoint breaks its contract."""
+
+
+class BrokerError(CommonWattError):
+    """The broker cannot be used with these settings."""

@@ -1,0 +1,20 @@
+"""What a kilowatt-hour can cost in a currency: the bound that tells cents from whole units."""
+
+from __future__ import annotations
+
+_STRONG_BOUND_PER_KWH = 5.0
+"""Above the harmonised limit of European wholesale prices (4 EUR/kWh); any price in cents above 5 is found."""
+
+_OTHER_BOUND_PER_KWH = 1000.0
+"""A kilowatt-hour costs about 30 yen or 70 forint; nothing finer can be said of all currencies."""
+
+_STRONG = ("AUD", "BGN", "CAD", "CHF", "EUR", "GBP", "NZD", "SGD", "USD")
+
+
+def price_bound_per_kwh(currency: str) -> float:
+    """Largest believable energy price, in either sign [currency/kWh].
+
+    Args:
+        currency: ISO 4217 code.
+    """
+    return _STRONG_BOUND_PER_KWH if currency in _STRONG else _OTHER_BOUND_PER_KWH

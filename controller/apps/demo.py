@@ -1,0 +1,154 @@
+"""The main job in one command: a community, its devices, a broker and the controller, in virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from controller.apps.demo_options import DemoOptions
+from controller.apps.demo_world import DemoWorld, history_intervals
+from controller.apps.wiring import Surroundings, running_parts
+from controller.loop.controller import Controller
+from controller.loop.cycle import CycleReport
+from controller.record.store import Store
+from devices.broker import embedded_broker
+from devices.clock import VirtualClock
+from devices.simulator.community import SimulatedCommunity, connections_to
+from devices.simulator.meter import HomeEnergy
+from devices.virtual_loop import VirtualLoop, run_virtual
+from models.domain.arrays import FloatArray
+
+STORE_NAME = "commonwatt.sqlite"
+SEED_STREAMS = ("controller", "store", "homes")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlayedDemo:
+    """What the controlled days left behind, K intervals and N members."""
+
+    store_path: Path
+    truth: dict[str, FloatArray]
+    """By name of the energy (``import_kwh``, ``export_kwh``, ...): [N, K] the simulator's own integrals."""
+    solve_s: tuple[float, ...]
+    """Real time of each plan, from data to audited schedule [s]."""
+    loop_stall_s_max: float
+
+
+def play(options: DemoOptions, world: DemoWorld, watch: Callable[[CycleReport], None]) -> PlayedDemo:
+    """Play the controlled days.
+
+    Args:
+        options: What was asked for.
+        world: The stage.
+        watch: Called with each cycle's report.
+    """
+    options.output.mkdir(parents=True, exist_ok=True)
+    store_path = options.output / STORE_NAME
+    for name in (store_path.name, f"{store_path.name}-wal", f"{store_path.name}-shm", f"{store_path.name}.lock"):
+        (options.output / name).unlink(missing_ok=True)
+    streams = np.random.default_rng(options.seed).spawn(len(SEED_STREAMS))
+
+    def main(clock: VirtualClock) -> Coroutine[Any, Any, PlayedDemo]:
+        return _play(world, clock, store_path, dict(zip(SEED_STREAMS, streams, strict=True)), watch)
+
+    return run_virtual(main, start_utc=world.start_utc)
+
+
+async def _play(
+    world: DemoWorld,
+    clock: VirtualClock,
+    store_path: Path,
+    streams: dict[str, np.random.Generator],
+    watch: Callable[[CycleReport], None],
+) -> PlayedDemo:
+    solve_s: list[float] = []
+
+    def note(report: CycleReport) -> None:
+        solve_s.append(report.decision.solve_s)
+        watch(report)
+
+    await _pre_play(world, clock, store_path, streams["store"])
+    async with AsyncExitStack() as stack:
+        address = await stack.enter_async_context(embedded_broker())
+        surroundings = Surroundings(
+            store_path=store_path, address=address, credentials=None, rng=streams["controller"]
+        )
+        controller = await stack.enter_async_context(running_parts(world.site, clock, surroundings))
+        controller.cycle.watchers.append(note)
+        homes = SimulatedCommunity(
+            world.site,
+            world.profile,
+            clock,
+            connect=connections_to(address, rng=streams["homes"].spawn(1)[0], client_prefix="demo-"),
+            rng=streams["homes"],
+            start_utc=world.start_utc,
+            states=world.history.end_states,
+        )
+        loop = asyncio.get_running_loop()
+        if isinstance(loop, VirtualLoop):
+            loop.stall.reset()
+        await _run_until_end(world, clock, controller, homes)
+        stall_s = loop.stall.stall_s_max if isinstance(loop, VirtualLoop) else 0.0
+    return PlayedDemo(
+        store_path=store_path,
+        truth=_truth(world, homes),
+        solve_s=tuple(solve_s),
+        loop_stall_s_max=stall_s,
+    )
+
+
+async def _pre_play(
+    world: DemoWorld, clock: VirtualClock, store_path: Path, rng: np.random.Generator
+) -> None:
+    """Put the pre-played days into the store, as if they had been metered before the controller's first start."""
+    site = world.site
+    store = await Store.open(
+        store_path,
+        site_id=site.community.id,
+        language=site.community.language,
+        started_utc=clock.now_utc(),
+        rng=rng,
+    )
+    await store.commit_settled(history_intervals(world), is_forwarded=False)
+    await store.close(clock.now_utc())
+
+
+async def _run_until_end(
+    world: DemoWorld, clock: VirtualClock, controller: Controller, homes: SimulatedCommunity
+) -> None:
+    stop = asyncio.Event()
+    playing = asyncio.create_task(homes.run(stop), name="homes")
+    running = asyncio.create_task(controller.run(), name="controller")
+    # The last interval's counters are sampled at its end and arrive within the tick's delay.
+    ending = asyncio.create_task(
+        clock.sleep_until_utc(world.end_utc + timedelta(seconds=world.site.control.tick_delay_s - 0.1)),
+        name="end",
+    )
+    await asyncio.wait((playing, running, ending), return_when=asyncio.FIRST_EXCEPTION)
+    running.cancel()
+    stop.set()
+    for result in await asyncio.gather(playing, running, ending, return_exceptions=True):
+        if isinstance(result, Exception):
+            raise result
+    await controller.cycle.close_interval(world.end_utc)
+
+
+def _truth(world: DemoWorld, homes: SimulatedCommunity) -> dict[str, FloatArray]:
+    interval = timedelta(minutes=world.site.interval_min)
+    count = round((world.end_utc - world.start_utc) / interval)
+    names = ("import_kwh", "export_kwh", "pv_kwh", "charge_kwh", "discharge_kwh")
+    truth = {name: np.zeros((len(world.site.members), count)) for name in names}
+    for row, member in enumerate(world.site.members):
+        for column in range(count):
+            start = world.start_utc + column * interval
+            energy: HomeEnergy = homes.neighbourhood.interval_energy(member.id, start, start + interval)
+            for name in names:
+                truth[name][row, column] = getattr(energy, name)
+    return truth

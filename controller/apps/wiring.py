@@ -1,0 +1,216 @@
+"""From a site to a running controller: every part made once, handed its collaborators, closed in order."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+
+from config.schema import Site
+from config.tariff import Price, SeriesPrice
+from controller.loop.account import PeriodAccount
+from controller.loop.controller import Controller
+from controller.loop.cycle import Cycle
+from controller.loop.dispatcher import Dispatcher
+from controller.loop.intake import Intake
+from controller.loop.market import MarketListener
+from controller.loop.outcome_log import OutcomeLog
+from controller.loop.outlook import HISTORY_DAYS, Forecaster, MeteredHistory
+from controller.loop.planner import Planner
+from controller.loop.settling import IntervalSettler
+from controller.loop.solver_process import SolverProcess
+from controller.loop.state_store import StateStore
+from controller.loop.triggers import ReplanRequests
+from controller.loop.watch import Watch
+from controller.loop.weigher import Weigher
+from controller.record.outbox import OutboxLimits
+from controller.record.reader import Reader
+from controller.record.store import Store
+from devices.clock import Clock
+from devices.mqtt import BrokerAddress, Credentials, MqttConnection
+from devices.registry import DeviceRegistry
+from devices.setpoint_publisher import SetpointPublisher
+from devices.telemetry_listener import TelemetryListener
+from models.domain.arrays import FloatArray
+from models.domain.errors import SiteFileError
+from models.domain.interval import billing_period, floor_to_interval
+from models.domain.price_series import PriceSeries, parse_price_series
+from models.domain.tariff import PriceBook
+
+CONTROLLER_CLIENT_ID = "commonwatt-controller"
+CONNECT_TIMEOUT_S = 10.0
+"""Longest wait for the broker before the controller starts without it [s]."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """Where a controller runs and what it speaks to."""
+
+    store_path: Path
+    address: BrokerAddress
+    credentials: Credentials | None
+    rng: np.random.Generator
+    is_dry_run: bool = False
+
+
+@asynccontextmanager
+async def running_parts(site: Site, clock: Clock, surroundings: Surroundings) -> AsyncIterator[Controller]:
+    """A wired controller, connected to the broker, with its worker and store open.
+
+    Raises:
+        CommonWattError: The store, a price series or the policy cannot be used.
+    """
+    async with AsyncExitStack() as stack:
+        rng = surroundings.rng
+        prices = read_price_book(site)
+        now_utc = clock.now_utc()
+        store = await Store.open(
+            surroundings.store_path,
+            site_id=site.community.id,
+            language=site.community.language,
+            started_utc=now_utc,
+            rng=rng.spawn(1)[0],
+            outbox=None if site.influxdb is None else OutboxLimits(),
+        )
+        stack.push_async_callback(lambda: store.close(clock.now_utc()))
+        history = await store.read(lambda reader: load_history(reader, site, now_utc))
+        account = await store.read(lambda reader: load_account(reader, site, now_utc))
+        solver = SolverProcess(
+            solver=site.solver.name,
+            mip_gap_frac=site.solver.mip_gap_frac,
+            memory_limit_mb=site.solver.memory_limit_mb,
+            clock=clock,
+        )
+        await solver.start()
+        stack.push_async_callback(solver.close)
+        bus = MqttConnection(
+            surroundings.address,
+            client_id=f"{CONTROLLER_CLIENT_ID}-{site.community.id}",
+            rng=rng.spawn(1)[0],
+            credentials=surroundings.credentials,
+        )
+        registry = DeviceRegistry.from_site(site)
+        state = StateStore(
+            [device.key for device in registry],
+            interval_min=site.interval_min,
+            stale_after_s=site.control.stale_after_s,
+        )
+        outcomes = OutcomeLog(clock)
+        publisher = await stack.enter_async_context(
+            SetpointPublisher(bus, registry, clock, outcomes.note_end)
+        )
+        dispatcher = Dispatcher(
+            site=site, clock=clock, state=state, publisher=publisher, outcomes=outcomes, store=store
+        )
+        forecaster = Forecaster(site, prices, history)
+        requests = ReplanRequests(
+            clock, debounce_s=site.control.replan_debounce_s, min_gap_s=site.control.replan_min_gap_s
+        )
+        cycle = Cycle(
+            site=site,
+            clock=clock,
+            state=state,
+            settler=IntervalSettler(site),
+            account=account,
+            forecaster=forecaster,
+            weigher=Weigher.from_site(site),
+            planner=Planner(site, solver, clock.real_s),
+            dispatcher=dispatcher,
+            store=store,
+            is_dry_run=surroundings.is_dry_run,
+        )
+        market = MarketListener(site.community.id, clock, forecaster, requests)
+        intake = Intake(clock, state, Watch(site, clock, state, requests))
+        listener = TelemetryListener(registry, clock, site.control, intake.offer)
+        controller = Controller(
+            site=site,
+            clock=clock,
+            cycle=cycle,
+            dispatcher=dispatcher,
+            requests=requests,
+            intake=intake,
+            market=market,
+            listener=listener,
+            store=store,
+        )
+        listener.listen(bus)
+        market.listen(bus)
+        await stack.enter_async_context(bus)
+        await bus.wait_connected(CONNECT_TIMEOUT_S)
+        yield controller
+        await controller.finish()
+
+
+def read_price_book(site: Site) -> PriceBook:
+    """The tariff with the price series it names.
+
+    Raises:
+        SiteFileError: A series cannot be read.
+    """
+    return PriceBook(
+        tariff=site.tariff,
+        zone=site.zone,
+        import_series=_read_series(site, site.tariff.import_price),
+        export_series=_read_series(site, site.tariff.export_price),
+    )
+
+
+def _read_series(site: Site, price: Price) -> PriceSeries | None:
+    if not isinstance(price, SeriesPrice):
+        return None
+    path = price.file
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        message = f"the price series {path} cannot be read: {error}"
+        raise SiteFileError(message) from error
+    return parse_price_series(
+        text,
+        name=path.name,
+        time_column=price.time_column,
+        price_column=price.price_column,
+        stamps=price.stamps,
+        zone=site.zone,
+    )
+
+
+def load_history(reader: Reader, site: Site, now_utc: datetime) -> MeteredHistory:
+    """Metered means of the last weeks from the store; what is not there is unknown."""
+    history = MeteredHistory(len(site.members), site.interval_min)
+    end_utc = floor_to_interval(now_utc, site.interval_min)
+    since_utc = end_utc - timedelta(days=HISTORY_DAYS)
+    rows = reader.metered(since_utc, end_utc)
+    if not rows:
+        return history
+    interval = timedelta(minutes=site.interval_min)
+    start_utc = min(start for start, _ in rows)
+    count = round((end_utc - start_utc) / interval)
+    index = {member.id: number for number, member in enumerate(site.members)}
+    demand_kw = np.full((len(site.members), count), np.nan)
+    pv_kw = np.full((len(site.members), count), np.nan)
+    scale = 1000.0 * (interval / timedelta(hours=1))
+    for start, row in rows:
+        column = round((start - start_utc) / interval)
+        if row.member in index and 0 <= column < count:
+            _put(demand_kw, index[row.member], column, row.demand_wh, scale)
+            _put(pv_kw, index[row.member], column, row.pv_wh, scale)
+    history.load(start_utc, demand_kw, pv_kw)
+    return history
+
+
+def _put(values: FloatArray, row: int, column: int, energy_wh: int | None, scale: float) -> None:
+    if energy_wh is not None:
+        values[row, column] = energy_wh / scale
+
+
+def load_account(reader: Reader, site: Site, now_utc: datetime) -> PeriodAccount:
+    """The billing period so far from the store: only intervals that the community shared count."""
+    account = PeriodAccount(site, now_utc)
+    since_utc = account.period.start_utc
+    account.add([settled for settled in reader.settled(since_utc, now_utc) if settled.allocations])
+    return account
+

@@ -1,0 +1,142 @@
+"""What one cycle makes durable, as the store wants it."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from config.members import Battery, Ev
+from config.schema import Site
+from controller.record.quantities import to_micro
+from controller.record.records import AssetState, DecisionRow, ExplanationRow, IntervalRecord, Prices
+from models.domain.arrays import FloatArray
+from models.domain.telemetry import DeviceKey
+
+if TYPE_CHECKING:
+    from controller.loop.cycle import CycleReport
+    from controller.loop.outlook import Outlook
+    from models.dispatch.problem import DispatchProblem
+
+
+def interval_record(
+    site: Site, report: CycleReport, weights: FloatArray, committed_utc: datetime
+) -> IntervalRecord:
+    """The first transaction of a cycle."""
+    closed = report.closed
+    return IntervalRecord(
+        decision=_decision_row(site, report, weights, committed_utc),
+        settled=() if closed is None else (closed.settled,),
+        setpoints=report.setpoints,
+        explanations=tuple(
+            ExplanationRow(
+                member=power.member,
+                topic=f"setpoint:{power.device}",
+                reason=power.reason,
+                numbers={"power_kw": power.power_kw},
+            )
+            for power in report.decision.powers
+        ),
+        asset_states=_asset_states(site, report),
+        policy={} if report.weighing is None else dict(report.weighing.figures),
+        gateway={"solve_s": report.decision.solve_s, "stale_devices": float(len(report.snapshot.stale))},
+    )
+
+
+def _decision_row(
+    site: Site, report: CycleReport, weights: FloatArray, committed_utc: datetime
+) -> DecisionRow:
+    decision, weighing = report.decision, report.weighing
+    ids = [member.id for member in site.members]
+    proposed = None if weighing is None else weighing.proposed
+    return DecisionRow(
+        decision_id=report.decision_id,
+        interval_start_utc=report.snapshot.interval_start_utc,
+        interval_s=site.interval_min * 60,
+        valid_from_utc=report.snapshot.taken_utc if report.replan else report.snapshot.interval_start_utc,
+        committed_utc=committed_utc,
+        replan=report.replan,
+        cause=",".join(trigger.value for trigger in report.triggers),
+        rung=decision.rung,
+        prices=_prices(site, report.outlook),
+        solve=None if decision.plan is None else decision.plan.record,
+        problem_sha256=None if decision.built is None else hash_problem(decision.built.problem),
+        weights=dict(zip(ids, map(float, weights), strict=True)),
+        proposals={} if proposed is None else dict(zip(ids, map(float, proposed), strict=True)),
+        figures=_figures(report),
+        faults=report.faults,
+    )
+
+
+def _prices(site: Site, outlook: Outlook | None) -> Prices:
+    if outlook is None:
+        return Prices(
+            import_micro_per_kwh=0, export_micro_per_kwh=0, network_fee_micro_per_kwh=0, local_micro_per_kwh=0
+        )
+    return Prices(
+        import_micro_per_kwh=to_micro(float(outlook.prices.import_price_eur_per_kwh[0])),
+        export_micro_per_kwh=to_micro(float(outlook.prices.export_price_eur_per_kwh[0])),
+        network_fee_micro_per_kwh=to_micro(site.tariff.network_fee_eur_per_kwh),
+        local_micro_per_kwh=to_micro(float(outlook.local_price_eur_per_kwh[0])),
+        is_islanded=bool(outlook.limits.is_islanded[0]),
+    )
+
+
+def _figures(report: CycleReport) -> dict[str, float | None]:
+    plan = report.decision.plan
+    if plan is None or plan.figures is None:
+        return {}
+    figures = plan.figures
+    return {
+        "cost_eur": figures.cost_eur,
+        "efficient_cost_eur": figures.efficient_cost_eur,
+        "alone_cost_eur": figures.alone_cost_eur,
+        "price_of_equity_eur": figures.price_of_equity_eur,
+        "peak_kw": float(figures.peak_kw[0]),
+        "worst_burden_frac": figures.worst_burden_frac,
+        "access_shortfall_kwh": float(figures.access_shortfall_kwh.sum()),
+    }
+
+
+def _asset_states(site: Site, report: CycleReport) -> tuple[AssetState, ...]:
+    assets = {
+        (member.id, asset.id): asset for member in site.members for asset in (*member.batteries, *member.evs)
+    }
+    states = []
+    for gateway in site.gateways:
+        for device in gateway.devices:
+            key = DeviceKey(gateway.id, device.id)
+            reading = report.snapshot.fresh.get(key)
+            if reading is None:
+                states.append(
+                    AssetState(
+                        device=key, member=device.member, kind=device.kind, age_s=report.snapshot.stale.get(key)
+                    )
+                )
+                continue
+            asset = assets.get((device.member or "", device.asset or ""))
+            soc_kwh = None
+            if isinstance(asset, Battery | Ev) and reading.soc_frac is not None:
+                soc_kwh = reading.soc_frac * asset.capacity_kwh
+            states.append(
+                AssetState(
+                    device=key,
+                    member=device.member,
+                    kind=device.kind,
+                    power_kw=reading.power_kw,
+                    soc_frac=reading.soc_frac,
+                    soc_kwh=soc_kwh,
+                    age_s=max(0.0, (report.snapshot.taken_utc - reading.ts_utc).total_seconds()),
+                )
+            )
+    return tuple(states)
+
+
+def hash_problem(problem: DispatchProblem) -> str:
+    """SHA-256 over all arrays and numbers of a problem: equal problems, equal hash."""
+    digest = hashlib.sha256()
+    for name in problem.__dataclass_fields__:
+        value = getattr(problem, name)
+        digest.update(name.encode())
+        digest.update(value.tobytes() if hasattr(value, "tobytes") else repr(value).encode())
+    return digest.hexdigest()

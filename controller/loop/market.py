@@ -1,0 +1,103 @@
+"""Takes prices, limits and events from the market topics into the outlook, and asks for a re-plan."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from datetime import timedelta
+
+import numpy as np
+
+from controller.loop.outlook import Forecaster
+from controller.loop.triggers import ReplanRequests, Trigger
+from devices.clock import Clock
+from devices.market_messages import decode_market
+from devices.protocols import MessageBus
+from devices.topics import MarketTopic, market_filter, parse_topic
+from devices.wire import Rejection
+from models.domain.arrays import FloatArray, freeze, freeze_integers
+from models.domain.market import EventNotice, LimitNotice, MarketNotice, PriceNotice
+from models.domain.price_series import PriceSeries
+from models.domain.telemetry import Drop
+
+_log = logging.getLogger(__name__)
+
+PRICE_LIFE = timedelta(hours=24)
+"""A live price holds until the next one, and no longer than this: an old price is worse than the tariff's."""
+MOST_NOTICES = 512
+"""Notices kept of each kind; the oldest are dropped."""
+OLDEST_NOTICE = timedelta(hours=1)
+"""A notice given longer ago than this says what was, not what is."""
+
+
+class MarketListener:
+    """Owner of the live prices and announced limits."""
+
+    def __init__(self, site_id: str, clock: Clock, forecaster: Forecaster, requests: ReplanRequests) -> None:
+        """Start without notices."""
+        self._site_id = site_id
+        self._clock = clock
+        self._forecaster = forecaster
+        self._requests = requests
+        self._prices: list[PriceNotice] = []
+        self.drops: dict[Drop, int] = dict.fromkeys(Drop, 0)
+        """Messages dropped, by reason."""
+        self.events: list[EventNotice] = []
+        """Demand-response events heard of; they are recorded, and nothing else is done with them yet."""
+
+    def listen(self, bus: MessageBus) -> None:
+        """Subscribe to the site's market topics."""
+        bus.subscribe(market_filter(self._site_id), self.handle, qos=1)
+
+    def handle(self, topic: str, payload: bytes, is_retained: bool) -> None:  # noqa: FBT001 (a MessageHandler)
+        """Take one message; what cannot be used is counted and dropped."""
+        notice = self._decode(topic, payload, is_retained=is_retained)
+        if isinstance(notice, Rejection):
+            self.drops[notice.drop] += 1
+            _log.warning("a market message was dropped: %s (%s)", notice.drop, notice.detail)
+            return
+        match notice:
+            case PriceNotice():
+                self._take_price(notice)
+                self._requests.request(Trigger.PRICE)
+            case LimitNotice():
+                self._take_limit(notice)
+                self._requests.request(Trigger.LIMIT)
+            case EventNotice():
+                self.events = [*self.events, notice][-MOST_NOTICES:]
+
+    def _decode(self, topic: str, payload: bytes, *, is_retained: bool) -> MarketNotice | Rejection:
+        parsed = parse_topic(topic)
+        if not isinstance(parsed, MarketTopic) or parsed.site != self._site_id:
+            return Rejection(drop=Drop.UNKNOWN_TOPIC, detail="not a market topic of this site")
+        if is_retained:
+            return Rejection(drop=Drop.RETAINED, detail="a retained notice is of unknown age")
+        notice = decode_market(payload, parsed.channel)
+        if not isinstance(notice, Rejection) and self._clock.now_utc() - notice.ts_utc > OLDEST_NOTICE:
+            return Rejection(drop=Drop.STALE, detail="given more than an hour ago")
+        return notice
+
+    def _take_price(self, notice: PriceNotice) -> None:
+        later = [known for known in self._prices if known.valid_from_utc != notice.valid_from_utc]
+        self._prices = sorted([*later, notice], key=lambda known: known.valid_from_utc)[-MOST_NOTICES:]
+        book = self._forecaster.prices
+        self._forecaster.prices = replace(
+            book,
+            live_import=self._series("live import price", [one.import_eur_per_kwh for one in self._prices]),
+            live_export=self._series("live export price", [one.export_eur_per_kwh for one in self._prices]),
+        )
+
+    def _series(self, name: str, prices: list[float]) -> PriceSeries:
+        starts: list[int] = [int(notice.valid_from_utc.timestamp()) for notice in self._prices]
+        values: FloatArray = np.array(prices)
+        return PriceSeries(
+            name=name,
+            start_s=freeze_integers(starts),
+            price_eur_per_kwh=freeze(values),
+            period_s=int(PRICE_LIFE.total_seconds()),
+        )
+
+    def _take_limit(self, notice: LimitNotice) -> None:
+        known = [one for one in self._forecaster.limits if one.valid_from_utc != notice.valid_from_utc]
+        ordered = sorted([*known, notice], key=lambda one: one.valid_from_utc)
+        self._forecaster.limits = tuple(ordered[-MOST_NOTICES:])

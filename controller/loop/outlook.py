@@ -1,0 +1,217 @@
+"""What a plan looks ahead to: its steps, prices, forecasts and limits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from config.schema import Site
+from controller.loop.settling import PriceNow
+from models.domain.arrays import BoolArray, FloatArray, IntArray
+from models.domain.errors import CommonWattError
+from models.domain.interval import PlanSteps, billing_period_index, plan_steps
+from models.domain.market import LimitNotice
+from models.domain.tariff import PriceBook, StepPrices, local_price
+from models.forecast.demand import forecast_demand
+from models.forecast.history import Forecast, History
+from models.forecast.pv import forecast_pv
+
+HISTORY_DAYS = 28
+"""Days of metered means that forecasts are made from."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepLimits:
+    """Limits of the community's connection in each step."""
+
+    import_kw: FloatArray
+    """[T]"""
+    export_kw: FloatArray
+    """[T]"""
+    is_islanded: BoolArray
+    """[T] nothing can be drawn or given."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlook:
+    """Everything about the coming steps that does not depend on what is decided."""
+
+    steps: PlanSteps
+    prices: StepPrices
+    local_price_eur_per_kwh: FloatArray
+    """[T]"""
+    billing_period: IntArray
+    """[T] 0 = the running one."""
+    demand: Forecast
+    pv: Forecast
+    limits: StepLimits
+    stored_value_eur_per_kwh: float
+    """Mean import price of the day after the horizon: what a stored kWh will replace."""
+    zone: ZoneInfo
+
+    def share_of(self, start_utc: datetime, end_utc: datetime) -> FloatArray:
+        """[T] part of each step that lies between two instants, 0 to 1."""
+        begin_s = np.array([moment.timestamp() for moment in self.steps.starts_utc])
+        length_s = self.steps.step_h * 3600.0
+        overlap = np.minimum(begin_s + length_s, end_utc.timestamp()) - np.maximum(begin_s, start_utc.timestamp())
+        return np.asarray(np.clip(overlap / length_s, 0.0, 1.0))
+
+    def last_step_before(self, moment_utc: datetime) -> int:
+        """Index of the last step that ends at or before a moment; step 0 if none does."""
+        ends = [
+            start + timedelta(hours=float(hours))
+            for start, hours in zip(self.steps.starts_utc, self.steps.step_h, strict=True)
+        ]
+        return max(0, sum(end <= moment_utc + timedelta(seconds=1) for end in ends) - 1)
+
+    def next_local_time(self, at: time) -> datetime:
+        """First moment after the plan's start at which the site's clocks show ``at``."""
+        start = self.steps.starts_utc[0]
+        local = start.astimezone(self.zone)
+        today = datetime.combine(local.date(), at, tzinfo=self.zone)
+        due = today if today > local else datetime.combine(local.date() + timedelta(days=1), at, tzinfo=self.zone)
+        return due.astimezone(start.tzinfo)
+
+
+class MeteredHistory:
+    """Demand and PV generation of the last weeks on the interval grid, N members."""
+
+    def __init__(self, members: int, interval_min: int) -> None:
+        """Start empty."""
+        self._interval = timedelta(minutes=interval_min)
+        self._capacity = HISTORY_DAYS * 24 * 60 // interval_min
+        self._demand_kw = np.zeros((members, 0))
+        self._pv_kw = np.zeros((members, 0))
+        self._end_utc: datetime | None = None
+
+    def load(self, start_utc: datetime, demand_kw: FloatArray, pv_kw: FloatArray) -> None:
+        """Take over a whole history.
+
+        Args:
+            start_utc: Start of its first interval.
+            demand_kw: [N, H] interval means; NaN: unknown [kW].
+            pv_kw: [N, H] interval means; NaN: unknown [kW].
+        """
+        self._demand_kw = demand_kw[:, -self._capacity :]
+        self._pv_kw = pv_kw[:, -self._capacity :]
+        self._end_utc = start_utc + demand_kw.shape[1] * self._interval
+
+    def append(self, start_utc: datetime, demand_kw: FloatArray, pv_kw: FloatArray) -> None:
+        """Add the interval that began at ``start_utc``; intervals passed over in between are unknown.
+
+        Args:
+            start_utc: Start of the interval, after all known ones.
+            demand_kw: [N] means; NaN: unknown [kW].
+            pv_kw: [N] means; NaN: unknown [kW].
+        """
+        end_utc = self._end_utc or start_utc
+        gap = min(self._capacity, max(0, round((start_utc - end_utc) / self._interval)))
+        unknown = np.full((len(demand_kw), gap), np.nan)
+        self._demand_kw = np.hstack([self._demand_kw, unknown, demand_kw[:, None]])[:, -self._capacity :]
+        self._pv_kw = np.hstack([self._pv_kw, unknown, pv_kw[:, None]])[:, -self._capacity :]
+        self._end_utc = start_utc + self._interval
+
+    def history(self, now_utc: datetime, *, of_pv: bool) -> History:
+        """The history up to the start of the running interval."""
+        values = self._pv_kw if of_pv else self._demand_kw
+        end_utc = self._end_utc or now_utc
+        return History(
+            start_utc=end_utc - values.shape[1] * self._interval,
+            interval_s=int(self._interval.total_seconds()),
+            mean_kw=np.maximum(values, 0.0),
+        )
+
+
+class Forecaster:
+    """Makes outlooks from the metered history, the tariff and the limits that were announced."""
+
+    def __init__(self, site: Site, prices: PriceBook, history: MeteredHistory) -> None:
+        """Keep what every outlook needs; ``prices`` may be replaced when live prices arrive."""
+        self._site = site
+        self.prices = prices
+        self.history = history
+        self.limits: tuple[LimitNotice, ...] = ()
+        """Announced limits, oldest first."""
+        self._persons = np.array([member.persons for member in site.members], dtype=np.int64)
+        self._pv_kwp = np.array([member.pv_kwp for member in site.members])
+
+    def look_ahead(self, now_utc: datetime, supply_demand_ratio: float) -> Outlook:
+        """Outlook of a plan that is made now.
+
+        Args:
+            now_utc: Start of step 0.
+            supply_demand_ratio: Of the previous plan, for the local price.
+        """
+        horizon = self._site.horizon
+        steps = plan_steps(
+            now_utc,
+            interval_min=self._site.interval_min,
+            fine_steps=horizon.fine_steps,
+            coarse_steps=horizon.coarse_steps,
+            coarse_step_min=max(horizon.coarse_step_min, self._site.interval_min),
+        )
+        prices = self.prices.prices(steps.starts_utc, steps.step_h)
+        interval_start = self.history.history(now_utc, of_pv=False)
+        where = self._site.community.location
+        return Outlook(
+            steps=steps,
+            prices=prices,
+            local_price_eur_per_kwh=local_price(prices, self._site.tariff.local_price, supply_demand_ratio),
+            billing_period=billing_period_index(steps.starts_utc, self._site.zone),
+            demand=forecast_demand(
+                interval_start, now_utc, steps.step_h, zone=self._site.zone, persons=self._persons
+            ),
+            pv=forecast_pv(
+                self.history.history(now_utc, of_pv=True),
+                now_utc,
+                steps.step_h,
+                zone=self._site.zone,
+                pv_kwp=self._pv_kwp,
+                latitude_deg=where.latitude_deg if where else None,
+                longitude_deg=where.longitude_deg if where else None,
+            ),
+            limits=self._limits(steps.starts_utc),
+            stored_value_eur_per_kwh=self._stored_value(steps, prices),
+            zone=self._site.zone,
+        )
+
+    def price_of(self, start_utc: datetime, supply_demand_ratio: float) -> PriceNow:
+        """Prices in force during the interval that begins at ``start_utc``."""
+        interval_h = np.array([self._site.interval_min / 60.0])
+        prices = self.prices.prices((start_utc,), interval_h)
+        local = local_price(prices, self._site.tariff.local_price, supply_demand_ratio)
+        return PriceNow(
+            import_eur_per_kwh=float(prices.import_price_eur_per_kwh[0]),
+            export_eur_per_kwh=float(prices.export_price_eur_per_kwh[0]),
+            local_eur_per_kwh=float(local[0]),
+            is_islanded=bool(self._limits((start_utc,)).is_islanded[0]),
+        )
+
+    def _limits(self, starts_utc: Sequence[datetime]) -> StepLimits:
+        community = self._site.community
+        import_kw = np.full(len(starts_utc), community.import_limit_kw)
+        export_kw = np.full(len(starts_utc), community.export_limit_kw)
+        for notice in self.limits:
+            applies = np.array([start >= notice.valid_from_utc for start in starts_utc])
+            import_kw[applies] = _or(notice.import_kw, community.import_limit_kw)
+            export_kw[applies] = _or(notice.export_kw, community.export_limit_kw)
+        return StepLimits(
+            import_kw=import_kw, export_kw=export_kw, is_islanded=(import_kw <= 0.0) & (export_kw <= 0.0)
+        )
+
+    def _stored_value(self, steps: PlanSteps, prices: StepPrices) -> float:
+        hours = tuple(steps.end_utc + timedelta(hours=hour) for hour in range(24))
+        try:
+            after = self.prices.prices(hours, np.ones(24)).import_price_eur_per_kwh
+        except CommonWattError:
+            # A price series ends with what is published: the horizon's own mean is the best guess then.
+            return float(np.average(prices.import_price_eur_per_kwh, weights=steps.step_h))
+        return float(np.mean(after))
+
+
+def _or(limit_kw: float | None, usual_kw: float) -> float:
+    return usual_kw if limit_kw is None else min(limit_kw, usual_kw)

@@ -1,0 +1,93 @@
+"""What a plan asks of each device in one of its steps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from controller.loop.problem_builder import BuiltProblem, RunningSchedule
+from controller.loop.setpoints import ControlledDevice, DevicePower, bound
+from models.dispatch.result import Plan, Schedule
+from models.domain.setpoint import Reason
+from models.explanation.setpoint import (
+    NOTICEABLE_KW,
+    explain_battery,
+    explain_curtailment,
+    explain_ev,
+    explain_run,
+)
+
+LEAST_CURTAILMENT_KW = 0.01
+"""Curtailment below this is the solver's tolerance [kW]."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunningPlan:
+    """A plan with the devices and times that its rows and steps stand for; its schedule exists."""
+
+    plan: Plan
+    built: BuiltProblem
+    starts_utc: tuple[datetime, ...]
+
+    @property
+    def schedule(self) -> Schedule:
+        """The plan's schedule.
+
+        Raises:
+            ValueError: The plan has none.
+        """
+        if self.plan.schedule is None:
+            message = "a running plan needs a schedule"
+            raise ValueError(message)
+        return self.plan.schedule
+
+    def step_at(self, moment_utc: datetime) -> int:
+        """Index of the step that a moment lies in; the last one for later moments."""
+        return max(0, sum(start <= moment_utc for start in self.starts_utc) - 1)
+
+    def schedule_by_device(self) -> RunningSchedule:
+        """Planned power of each battery and car."""
+        schedule = self.schedule
+        net_kw = schedule.charge_kw - schedule.discharge_kw
+        power_kw = {device.key: net_kw[row] for row, device in enumerate(self.built.batteries)}
+        power_kw |= {device.key: schedule.ev_kw[row] for row, device in enumerate(self.built.evs)}
+        return RunningSchedule(power_kw=power_kw, starts_utc=self.starts_utc)
+
+
+def powers_of_plan(
+    running: RunningPlan, step: int, devices: tuple[ControlledDevice, ...]
+) -> tuple[DevicePower, ...]:
+    """Bounded power of every device that the plan moves, in one step."""
+    schedule, problem = running.schedule, running.built.problem
+    powers = []
+    for row, device in enumerate(running.built.batteries):
+        net_kw = float(schedule.charge_kw[row, step] - schedule.discharge_kw[row, step])
+        reason = explain_battery(problem, schedule, row) if step == 0 else Reason.FALLBACK_RULE
+        powers.append(_power(device, net_kw, reason))
+    for row, device in enumerate(running.built.evs):
+        powers.append(_power(device, float(schedule.ev_kw[row, step]), explain_ev(schedule, row)))
+    for row, device in enumerate(running.built.runs):
+        is_start = float(schedule.run_kw[row, step]) > NOTICEABLE_KW
+        powers.append(_power(device, device.highest_kw if is_start else 0.0, explain_run(schedule, row)))
+    powers.extend(_curtailments(running, step, devices))
+    return tuple(powers)
+
+
+def _curtailments(
+    running: RunningPlan, step: int, devices: tuple[ControlledDevice, ...]
+) -> list[DevicePower]:
+    schedule, problem = running.schedule, running.built.problem
+    limits = []
+    for device in devices:
+        if device.asset is None and device.key not in running.built.left_out:
+            curtailed_kw = float(schedule.curtailed_kw[device.member_index, step])
+            if curtailed_kw > LEAST_CURTAILMENT_KW:
+                allowed_kw = float(problem.pv_kw[device.member_index, step]) - curtailed_kw
+                limits.append(_power(device, -allowed_kw, explain_curtailment(problem)))
+    return limits
+
+
+def _power(device: ControlledDevice, power_kw: float, reason: Reason) -> DevicePower:
+    return DevicePower(
+        device=device.key, member=device.member, power_kw=round(bound(power_kw, device), 3), reason=reason
+    )

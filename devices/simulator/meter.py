@@ -1,0 +1,121 @@
+"""Meters: signed counters that follow the net power at every instant, and the exact record of a home's energy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.domain.telemetry import DeviceKey, Reading
+
+
+class SimulatedMeter:
+    """Two counters: what flowed in while the net power was positive, what flowed out while it was negative."""
+
+    def __init__(self) -> None:
+        self.net_kw = 0.0
+        """Power now, + from the grid [kW]."""
+        self.import_kwh_total = 0.0
+        self.export_kwh_total = 0.0
+
+    def advance(self, duration_s: float) -> None:
+        """Let the present power act for a time [s]."""
+        if self.net_kw > 0.0:
+            self.import_kwh_total += self.net_kw * duration_s / 3600.0
+        else:
+            self.export_kwh_total -= self.net_kw * duration_s / 3600.0
+
+    def reading(self, device: DeviceKey, ts_utc: datetime, seq: int) -> Reading:
+        """What the meter shows."""
+        return Reading(
+            device=device,
+            ts_utc=ts_utc,
+            seq=seq,
+            power_kw=self.net_kw,
+            import_kwh_total=self.import_kwh_total,
+            export_kwh_total=self.export_kwh_total,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HomeEnergy:
+    """Energy of one home over a span of time, all >= 0 [kWh].
+
+    ``import - export = demand + charge - discharge + ev + runs - pv``.
+    """
+
+    import_kwh: float
+    export_kwh: float
+    demand_kwh: float
+    """Without batteries, cars and shiftable runs."""
+    pv_kwh: float
+    """Generated, after curtailment."""
+    pv_available_kwh: float
+    """What could have been generated."""
+    charge_kwh: float
+    discharge_kwh: float
+    ev_kwh: float
+    runs_kwh: float
+
+    @property
+    def net_kwh(self) -> float:
+        """Import less export [kWh]."""
+        return self.import_kwh - self.export_kwh
+
+
+ENERGY_FIELDS = tuple(field.name for field in fields(HomeEnergy))
+"""Columns of a ledger's row."""
+
+
+class EnergyLedger:
+    """Totals of one home at evenly spaced marks: the truth that others' measurements are compared with."""
+
+    def __init__(self, *, origin_utc: datetime, first_s: float, spacing_s: int) -> None:
+        """Open a ledger.
+
+        Args:
+            origin_utc: Zero of the simulation's seconds, a multiple of the spacing.
+            first_s: When the simulation starts [s].
+            spacing_s: Distance between marks [s].
+        """
+        self._origin_utc = origin_utc
+        self.spacing_s = spacing_s
+        self._first_mark = -int(-first_s // spacing_s)
+        self._rows: list[tuple[float, ...]] = []
+
+    @property
+    def next_mark_s(self) -> float:
+        """When the next row is due [s]."""
+        return float((self._first_mark + len(self._rows)) * self.spacing_s)
+
+    def mark(self, totals: tuple[float, ...]) -> None:
+        """Write the row that is due, in the order of ``ENERGY_FIELDS`` [kWh]."""
+        self._rows.append(totals)
+
+    def _row(self, moment_utc: datetime) -> int:
+        elapsed = moment_utc - self._origin_utc
+        mark, rest = divmod(elapsed, timedelta(seconds=self.spacing_s))
+        row = mark - self._first_mark
+        if rest or not 0 <= row < len(self._rows):
+            first_utc = self._origin_utc + timedelta(seconds=self._first_mark * self.spacing_s)
+            last_utc = first_utc + timedelta(seconds=(len(self._rows) - 1) * self.spacing_s)
+            raise ValueError(
+                f"energy at {moment_utc.isoformat()} is not recorded: accepted are multiples of {self.spacing_s} s "
+                f"from {first_utc.isoformat()} to {last_utc.isoformat()}"
+            )
+        return row
+
+    def energy(self, start_utc: datetime, end_utc: datetime) -> HomeEnergy:
+        """Energy between two marks.
+
+        Raises:
+            ValueError: A moment is no mark that was passed.
+        """
+        first, last = self._rows[self._row(start_utc)], self._rows[self._row(end_utc)]
+        return HomeEnergy(**{name: last[at] - first[at] for at, name in enumerate(ENERGY_FIELDS)})
+
+    def table(self) -> NDArray[np.float64]:
+        """[K, 9] energy between successive marks, columns as ``ENERGY_FIELDS`` [kWh]."""
+        return np.diff(np.array(self._rows, dtype=np.float64), axis=0)

@@ -1,0 +1,133 @@
+"""Objectives of the stages, each an equation of the design: service, efficiency, equity; and the cost F itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pyomo.environ as pyo
+
+if TYPE_CHECKING:
+    from models.dispatch.facts import Facts
+    from models.dispatch.model import ModelIndex
+    from models.dispatch.problem import DispatchProblem
+
+THROUGHPUT_EUR_PER_KWH = 1e-5
+"""Keeps lossless or worthless energy from being moved in a circle; far below any price [EUR/kWh]."""
+EXCESS_PRICE = 1000.0
+"""Service stage: each kWh beyond a member's or the community's limit, before everything else."""
+OUTSIDE_PRICE = 100.0
+"""Service stage: each kWh by which a battery stays outside its limits, in each step."""
+SKIPPED_PRICE = 20.0
+"""Service stage: each kWh of a run that is not started."""
+UNSERVED_PRICE = 1.0
+"""Service stage: each kWh of demand that is not met."""
+SHARE_PRICE = 1e-3
+"""Service stage: the largest share unserved (by need and weight), in kWh of the community's demand."""
+BUDGET_PLACEHOLDER_EUR = 1e12
+"""Right-hand side of the budget until the efficiency stage has been solved [EUR]."""
+
+
+def member_cost_eur(
+    m: pyo.ConcreteModel, problem: DispatchProblem, facts: Facts, index: ModelIndex, i: int
+) -> pyo.Expression:
+    """C_i = sum_t h (p+ imp - p- exp + (pL + f) buy - pL sell) + wear + missing EV energy - value of the end state.
+
+    A fixed position has imp = r - buy or exp = -r - sell.
+    """
+    total: list[pyo.Expression] = []
+    constant = 0.0
+    for t in range(problem.step_h.shape[0]):
+        hours = float(problem.step_h[t])
+        p_in, p_out = float(problem.import_price_eur_per_kwh[t]), float(problem.export_price_eur_per_kwh[t])
+        local, fee = float(problem.local_price_eur_per_kwh[t]), float(problem.network_fee_eur_per_kwh[t])
+        prices = [(m.pool_buy, local + fee), (m.pool_sell, -local), (m.grid_import, p_in), (m.grid_export, -p_out)]
+        if index.is_elastic:
+            prices.append((m.excess, p_in))
+        if not facts.is_flexible[i, t]:
+            net_kw = float(facts.fixed_kw[i, t])
+            constant += hours * (p_in * max(net_kw, 0.0) - p_out * max(-net_kw, 0.0))
+            prices = [(m.pool_buy, local + fee - p_in), (m.pool_sell, p_out - local)]
+        total.extend(hours * price * variable[i, t] for variable, price in prices if (i, t) in variable)
+    total.extend(device_costs_eur(m, problem, i))
+    return sum(total) + constant
+
+
+def device_costs_eur(m: pyo.ConcreteModel, problem: DispatchProblem, i: int) -> list[pyo.Expression]:
+    """Wear, missing EV energy and (negative) value of the stored energy at the end, of one member."""
+    steps = problem.step_h.shape[0]
+    total: list[pyo.Expression] = []
+    for b, battery in enumerate(problem.batteries):
+        if battery.member == i:
+            wear = battery.wear_eur_per_kwh
+            total.extend(float(problem.step_h[t]) * wear * m.discharge[b, t] for t in range(steps) if wear > 0.0)
+            total.append(-battery.end_value_eur_per_kwh * m.soc[b, steps - 1])
+    total.extend(ev.shortfall_eur_per_kwh * m.ev_shortfall[e] for e, ev in enumerate(problem.evs) if ev.member == i)
+    return total
+
+
+def community_cost_eur(m: pyo.ConcreteModel, problem: DispatchProblem) -> pyo.Expression:
+    """F = sum_t h (p+ IMP - p- EXP + f Q) + wear + missing EV energy - end value + k (P - P0): sum_i C_i + k (P - P0).
+
+    In islanded steps only the fee on Q is left.
+    """
+    total: list[pyo.Expression] = []
+    for t in m.community_import:
+        hours = float(problem.step_h[t])
+        total.append(hours * float(problem.import_price_eur_per_kwh[t]) * m.community_import[t])
+        total.append(-hours * float(problem.export_price_eur_per_kwh[t]) * m.community_export[t])
+    total.extend(float(problem.step_h[t] * problem.network_fee_eur_per_kwh[t]) * m.shared[t] for t in m.shared)
+    for i in range(problem.demand_kw.shape[0]):
+        total.extend(device_costs_eur(m, problem, i))
+    return sum(total) + peak_cost_eur(m, problem)
+
+
+def peak_cost_eur(m: pyo.ConcreteModel, problem: DispatchProblem) -> pyo.Expression:
+    """k (P - P0), over the billing periods that the horizon touches."""
+    charge = problem.peak_charge_eur_per_kw
+    if charge <= 0.0:
+        return 0.0
+    return sum(charge * (m.peak[q] - float(floor)) for q, floor in enumerate(problem.peak_floor_kw))
+
+
+def throughput_eur(m: pyo.ConcreteModel, problem: DispatchProblem) -> pyo.Expression:
+    """A hair on every kWh charged or discharged, so that no optimum moves energy in a circle."""
+    return sum(
+        THROUGHPUT_EUR_PER_KWH * float(problem.step_h[t]) * (m.charge[b, t] + m.discharge[b, t]) for b, t in m.charge
+    )
+
+
+def violation(m: pyo.ConcreteModel, problem: DispatchProblem) -> pyo.Expression:
+    """Service: least violation, then least unserved energy, then the least largest share of it."""
+    step_h = problem.step_h
+    total: list[pyo.Expression] = []
+    total.extend(EXCESS_PRICE * float(step_h[t]) * m.excess[i, t] for i, t in m.excess)
+    total.extend(EXCESS_PRICE * float(step_h[t]) * (m.over_import[t] + m.over_export[t]) for t in m.over_import)
+    total.extend(OUTSIDE_PRICE * (m.below[b, t] + m.above[b, t]) for b, t in m.below)
+    for s, run in enumerate(problem.runs):
+        total.append(SKIPPED_PRICE * float((run.option_kw @ step_h).max()) * m.skipped[s])
+    total.extend(UNSERVED_PRICE * float(step_h[t]) * m.unserved[i, t] for i, t in m.unserved)
+    for t in m.unserved_share:
+        total.append(SHARE_PRICE * float(step_h[t] * problem.demand_kw[:, t].sum()) * m.unserved_share[t])
+    return sum(total)
+
+
+def add_objectives(m: pyo.ConcreteModel, problem: DispatchProblem, facts: Facts, index: ModelIndex) -> None:
+    """One objective for each stage, and the budget row that ties equity to efficiency.
+
+    service      the violation (elastic model only)
+    efficiency   min F
+    equity       min sum_i w_i C_i + k (P - P0) + rho z' + price of missing access
+    budget       F <= F* + eps max(0, F_alone - F*)            set between the stages
+    """
+    members = range(problem.demand_kw.shape[0])
+    weighted = sum(float(problem.weight[i]) * member_cost_eur(m, problem, facts, index, i) for i in members)
+    equity = weighted + peak_cost_eur(m, problem) + throughput_eur(m, problem)
+    if facts.is_burden.any():
+        equity = equity + problem.burden_price_frac * m.burden
+    equity = equity + sum(problem.access_shortfall_eur_per_kwh * m.access_missing[i] for i in m.access_missing)
+    m.budget = pyo.Constraint(expr=community_cost_eur(m, problem) <= BUDGET_PLACEHOLDER_EUR)
+    m.cost = pyo.Objective(expr=community_cost_eur(m, problem))
+    m.efficiency = pyo.Objective(expr=community_cost_eur(m, problem) + throughput_eur(m, problem))
+    m.equity = pyo.Objective(expr=equity)
+    if index.is_elastic:
+        m.service = pyo.Objective(expr=violation(m, problem))

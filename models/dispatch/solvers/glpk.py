@@ -1,0 +1,200 @@
+"""GLPK through swiglpk: dual simplex from the last basis, repaired when it is singular, and branch and cut.
+
+swiglpk holds the interpreter's lock for a whole solve, and GLPK aborts its process on bad input: it belongs in a worker
+process, behind ``LinearProgram.check_finite``.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from typing import TYPE_CHECKING
+
+import numpy as np
+import swiglpk as glp
+
+from models.dispatch.result import Termination
+from models.dispatch.solvers.protocol import LinearSolution
+
+if TYPE_CHECKING:
+    from models.dispatch.problem import BoolArray, FloatArray, IntArray
+    from models.dispatch.solvers.protocol import LinearProgram
+
+_EMPTY = np.empty(0)
+_MILLISECONDS = 1000.0
+_REPAIRABLE = (glp.GLP_EBADB, glp.GLP_ESING, glp.GLP_ECOND, glp.GLP_EFAIL)
+"""Return codes after which a fresh basis may help: invalid, singular, ill-conditioned, numerical failure."""
+
+_RELAXED_STATUS = {
+    glp.GLP_OPT: Termination.OPTIMAL,
+    glp.GLP_FEAS: Termination.INCUMBENT,
+    glp.GLP_NOFEAS: Termination.INFEASIBLE,
+    glp.GLP_INFEAS: Termination.NO_SOLUTION,
+    glp.GLP_UNBND: Termination.UNBOUNDED,
+    glp.GLP_UNDEF: Termination.NO_SOLUTION,
+}
+_INTEGER_STATUS = {
+    glp.GLP_OPT: Termination.OPTIMAL,
+    glp.GLP_FEAS: Termination.INCUMBENT,
+    glp.GLP_NOFEAS: Termination.INFEASIBLE,
+    glp.GLP_UNDEF: Termination.NO_SOLUTION,
+}
+_INTEGER_CODES = {0: None, glp.GLP_EMIPGAP: Termination.OPTIMAL, glp.GLP_ETMLIM: Termination.INCUMBENT}
+"""Return codes of the branch and cut that may come with a point; any other is a failure."""
+
+
+class GlpkSolver:
+    """Opens GLPK sessions.
+
+    Args:
+        memory_limit_mb: Above this GLPK ends its process; 0: no limit of its own.
+    """
+
+    name = "glpk"
+
+    def __init__(self, memory_limit_mb: int = 0) -> None:
+        """Silence the terminal and bound the memory."""
+        glp.glp_term_out(glp.GLP_OFF)
+        if memory_limit_mb > 0:
+            glp.glp_mem_limit(memory_limit_mb)
+
+    def open(self, program: LinearProgram) -> GlpkSession:
+        """Load a checked program."""
+        program.check_finite()
+        return GlpkSession(program)
+
+
+class GlpkSession:
+    """One GLPK problem object; see ``SolverSession``."""
+
+    def __init__(self, program: LinearProgram) -> None:
+        """Copy the arrays into GLPK."""
+        self._program = program
+        self._lp = glp.glp_create_prob()
+        self._rows, self._columns = program.rows, program.columns
+        self._objective_offset = 0.0
+        glp.glp_add_rows(self._lp, self._rows)
+        glp.glp_add_cols(self._lp, self._columns)
+        self.set_row_bounds(np.arange(self._rows), program.row_lower, program.row_upper)
+        self.set_column_bounds(np.arange(self._columns), program.column_lower, program.column_upper)
+        for column in np.flatnonzero(program.is_integer):
+            glp.glp_set_col_kind(self._lp, int(column) + 1, glp.GLP_IV)
+        self._load_matrix(program)
+        self._control = glp.glp_smcp()
+        glp.glp_init_smcp(self._control)
+        self._control.msg_lev = glp.GLP_MSG_OFF
+        self._control.r_test = glp.GLP_RT_FLIP
+        glp.glp_std_basis(self._lp)
+
+    def _load_matrix(self, program: LinearProgram) -> None:
+        count = program.values.shape[0]
+        columns = np.repeat(np.arange(self._columns), np.diff(program.indptr))
+        row_array, column_array = glp.intArray(count + 1), glp.intArray(count + 1)
+        value_array = glp.doubleArray(count + 1)
+        _copy_into(row_array, np.concatenate(([0], program.indices + 1)).astype(np.int32))
+        _copy_into(column_array, np.concatenate(([0], columns + 1)).astype(np.int32))
+        _copy_into(value_array, np.concatenate(([0.0], program.values)))
+        glp.glp_load_matrix(self._lp, count, row_array, column_array, value_array)
+
+    def set_objective(self, coefficients: FloatArray, offset: float) -> None:
+        """Replace the objective."""
+        set_coefficient = glp.glp_set_obj_coef
+        for column, value in enumerate(coefficients.tolist(), start=1):
+            set_coefficient(self._lp, column, value)
+        set_coefficient(self._lp, 0, offset)
+
+    def set_column_bounds(self, columns: IntArray, lower: FloatArray, upper: FloatArray) -> None:
+        """Replace the bounds of some columns."""
+        for column, low, high in zip(columns.tolist(), lower.tolist(), upper.tolist(), strict=True):
+            glp.glp_set_col_bnds(self._lp, column + 1, glp.GLP_DB if low < high else glp.GLP_FX, low, high)
+
+    def set_row_bounds(self, rows: IntArray, lower: FloatArray, upper: FloatArray) -> None:
+        """Replace the sides of some rows."""
+        for row, low, high in zip(rows.tolist(), lower.tolist(), upper.tolist(), strict=True):
+            glp.glp_set_row_bnds(self._lp, row + 1, _bound_type(low, high), low, high)
+
+    def solve_relaxed(self, *, deadline_s: float) -> LinearSolution:
+        """Dual simplex (primal where the basis is not dual feasible) from the last basis; a bad basis is rebuilt."""
+        self._control.tm_lim = max(int(deadline_s * _MILLISECONDS), 1)
+        self._control.meth = glp.GLP_DUALP
+        code = glp.glp_simplex(self._lp, self._control)
+        if code in _REPAIRABLE:
+            glp.glp_adv_basis(self._lp, 0)
+            code = glp.glp_simplex(self._lp, self._control)
+        if code in _REPAIRABLE:
+            glp.glp_std_basis(self._lp)
+            code = glp.glp_simplex(self._lp, self._control)
+        status = _RELAXED_STATUS.get(glp.glp_get_status(self._lp), Termination.FAILED)
+        if code == glp.GLP_ETMLIM and status is Termination.OPTIMAL:
+            status = Termination.INCUMBENT
+        if code not in (0, glp.GLP_ETMLIM):
+            return _without_point(Termination.FAILED)
+        if status not in (Termination.OPTIMAL, Termination.INCUMBENT):
+            return _without_point(status)
+        objective = float(glp.glp_get_obj_val(self._lp))
+        return LinearSolution(
+            termination=status,
+            objective=objective,
+            bound=objective if status is Termination.OPTIMAL else -np.inf,
+            x=self._read(glp.glp_get_col_prim, self._columns),
+            row_dual=self._read(glp.glp_get_row_dual, self._rows),
+            reduced_cost=self._read(glp.glp_get_col_dual, self._columns),
+        )
+
+    def solve_integer(self, *, deadline_s: float, mip_gap: float) -> LinearSolution:
+        """Branch and cut from the optimal basis of the relaxed program."""
+        control = glp.glp_iocp()
+        glp.glp_init_iocp(control)
+        control.msg_lev = glp.GLP_MSG_OFF
+        control.tm_lim = max(int(deadline_s * _MILLISECONDS), 1)
+        control.mip_gap = mip_gap
+        control.br_tech, control.bt_tech = glp.GLP_BR_DTH, glp.GLP_BT_BLB
+        control.mir_cuts = glp.GLP_ON
+        bound = float(glp.glp_get_obj_val(self._lp))
+        code = glp.glp_intopt(self._lp, control)
+        if code not in _INTEGER_CODES:
+            return _without_point(Termination.FAILED)
+        status = _INTEGER_STATUS.get(glp.glp_mip_status(self._lp), Termination.FAILED)
+        if status not in (Termination.OPTIMAL, Termination.INCUMBENT):
+            return _without_point(status)
+        objective = float(glp.glp_mip_obj_val(self._lp))
+        termination = _INTEGER_CODES[code] or status
+        if termination is Termination.OPTIMAL:
+            # GLPK does not tell its final bound: within the asked gap is all that is known.
+            bound = max(bound, objective - mip_gap * abs(objective))
+        return LinearSolution(
+            termination=termination,
+            objective=objective,
+            bound=bound,
+            x=self._read(glp.glp_mip_col_val, self._columns),
+            row_dual=_EMPTY,
+            reduced_cost=_EMPTY,
+        )
+
+    def _read(self, getter: object, count: int) -> FloatArray:
+        lp = self._lp
+        return np.fromiter((getter(lp, k) for k in range(1, count + 1)), dtype=np.float64, count=count)  # type: ignore[operator]
+
+    def close(self) -> None:
+        """Free GLPK's problem object."""
+        glp.glp_delete_prob(self._lp)
+
+
+def _copy_into(target: object, values: np.ndarray) -> None:
+    """Copy a whole array at once: one call for each entry would take longer than the solve."""
+    ctypes.memmove(int(target.cast()), values.ctypes.data, values.nbytes)  # type: ignore[attr-defined]
+
+
+def _bound_type(low: float, high: float) -> int:
+    if np.isinf(low):
+        return int(glp.GLP_FR if np.isinf(high) else glp.GLP_UP)
+    if np.isinf(high):
+        return int(glp.GLP_LO)
+    return int(glp.GLP_DB if low < high else glp.GLP_FX)
+
+
+def _without_point(termination: Termination) -> LinearSolution:
+    return LinearSolution(
+        termination=termination, objective=np.nan, bound=-np.inf, x=_EMPTY, row_dual=_EMPTY, reduced_cost=_EMPTY
+    )
+
+
