@@ -74,10 +74,10 @@ def _devices(site: Site) -> Iterator[tuple[Location, Device]]:
 
 
 def _check_devices(site: Site) -> Iterator[Flaw]:
-    members = {member.id: member for member in site.members}
+    members = {member.id: (i, member) for i, member in enumerate(site.members)}
     seen: dict[tuple[str | None, str, str | None], Location] = {}
     for location, device in _devices(site):
-        owner = members.get(device.member or "")
+        i, owner = members.get(device.member or "", (-1, None))
         if owner is None and device.kind != "community_meter":
             hint = hint_choice(device.member, {"enum": list(members)})
             accepted = f"the id of one of the {len(members)} members"
@@ -92,18 +92,21 @@ def _check_devices(site: Site) -> Iterator[Flaw]:
             yield Flaw(location=location, found=found, accepted=accepted, concerns=(seen[key],))
         seen.setdefault(key, location)
         if owner is not None:
-            yield from _check_owned(location, device, owner)
+            yield from _check_owned(location, device, owner, ("members", i))
 
 
-def _check_owned(location: Location, device: Device, owner: Member) -> Iterator[Flaw]:
+def _check_owned(location: Location, device: Device, owner: Member, place: Location) -> Iterator[Flaw]:
     if device.kind == "pv" and owner.pv_kwp == 0.0:
         found = f"a PV device of {owner.id}, whose pv_kwp is 0"
-        yield Flaw(location=location, found=found, accepted="a PV device only where pv_kwp is above 0")
+        accepted = "a PV device only where pv_kwp is above 0"
+        yield Flaw(location=location, found=found, accepted=accepted, concerns=((*place, "pv_kwp"),))
     if device.kind in ASSET_LISTS:
         known = [asset.id for asset in getattr(owner, ASSET_LISTS[device.kind])]
         if device.asset not in known:
-            accepted = f"the id of one of {owner.id}'s {ASSET_LISTS[device.kind]}: {', '.join(known) or 'it has none'}"
-            yield Flaw(location=(*location, "asset"), found=repr(device.asset), accepted=accepted)
+            name = ASSET_LISTS[device.kind]
+            accepted = f"the id of one of {owner.id}'s {name}: {', '.join(known) or 'it has none'}"
+            concerns = ((*place, name),)
+            yield Flaw(location=(*location, "asset"), found=repr(device.asset), accepted=accepted, concerns=concerns)
 
 
 def _check_members_have_devices(site: Site) -> Iterator[Flaw]:

@@ -85,8 +85,7 @@ def parse_site(text: str, folder: Path) -> SiteReading:
     site, flaws = validate_site(document.data)
     checked = site or mend_site(document.data, flaws)
     if checked is not None:
-        crossed = [*check_consistency(checked), *_check_files(checked)]
-        flaws += [flaw for flaw in crossed if not _is_doubtful(flaw, flaws, document.data)]
+        flaws += _without_doubtful([*check_consistency(checked), *_check_files(checked)], flaws, document.data)
     flaws = document.flaws + flaws
     has_errors = any(flaw.severity is Severity.ERROR for flaw in flaws)
     return SiteReading(site=None if has_errors else site, findings=_findings(document, flaws))
@@ -163,16 +162,23 @@ def _check_mode(location: Location, file: Path | None) -> Flaw | None:
     )
 
 
-def _is_doubtful(flaw: Flaw, errors: list[Flaw], data: Any) -> bool:
-    """Whether a cross-check's flaw rests on a value that was put in place of a broken one."""
-    if not errors:
-        return False
-    if flaw.severity is Severity.WARNING:
-        return True
-    broken = [error.location for error in errors]
+def _without_doubtful(crossed: list[Flaw], shape: list[Flaw], data: Any) -> list[Flaw]:
+    """Cross-checks' flaws that do not rest on a value that is broken itself, for they may vanish with it.
+
+    An error of the cross-checks counts as broken for their warnings, but not for their other errors.
+    """
+    errors = [flaw for flaw in crossed if flaw.severity is Severity.ERROR]
+    warnings = [flaw for flaw in crossed if flaw.severity is Severity.WARNING]
+    kept = [flaw for flaw in errors if not _rests_on(flaw, shape, data)]
+    return kept + [flaw for flaw in warnings if not _rests_on(flaw, shape + kept, data)]
+
+
+def _rests_on(flaw: Flaw, broken: list[Flaw], data: Any) -> bool:
     used = (flaw.location, *flaw.concerns)
-    touched = any(_is_within(one, place) or _is_within(place, one) for one in broken for place in used)
-    named = [value_at(data, location) for location in broken]
+    touched = any(
+        _is_within(one.location, place) or _is_within(place, one.location) for one in broken for place in used
+    )
+    named = [value_at(data, one.location) for one in broken]
     return touched or any(isinstance(value, str) and repr(value) in flaw.found for value in named)
 
 

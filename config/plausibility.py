@@ -105,15 +105,13 @@ def _check_battery(place: Location, battery: Battery, member: Member) -> Iterato
     if member.kind == "household" and battery.capacity_kwh > _HOUSEHOLD_BATTERY_KWH:
         accepted = f"at most {_HOUSEHOLD_BATTERY_KWH:g} for a household; more needs kind: business"
         yield _unlikely((*place, "capacity_kwh"), battery.capacity_kwh, accepted)
+    elif battery.capacity_kwh > max(_SLOWEST_H * battery.charge_limit_kw, _HOUSEHOLD_BATTERY_KWH):
+        accepted = f"at most {_SLOWEST_H:g} h of charging at {battery.charge_limit_kw:g} kW"
+        yield _unlikely((*place, "capacity_kwh"), battery.capacity_kwh, accepted)
     for key in ("charge_limit_kw", "discharge_limit_kw"):
         power_kw = getattr(battery, key)
         if power_kw > _FASTEST_PER_H * battery.capacity_kwh:
             yield _unlikely((*place, key), power_kw, f"at most {_FASTEST_PER_H:g} times the capacity in kWh")
-        elif battery.capacity_kwh > _SLOWEST_H * power_kw and battery.capacity_kwh > _HOUSEHOLD_BATTERY_KWH:
-            yield _unlikely(
-                (*place, "capacity_kwh"), battery.capacity_kwh, f"at most {_SLOWEST_H:g} h at {power_kw:g} kW"
-            )
-            break
 
 
 def _check_ev(place: Location, ev: Ev, member: Member) -> Iterator[Flaw]:

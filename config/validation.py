@@ -19,7 +19,7 @@ from config.schema import Site
 from config.slips import hint_choice, hint_number, hint_text, hint_unknown_key, hint_zone, show
 
 _NUMBER_ERRORS = ("float_", "int_", "greater_", "less_", "finite_")
-_CHOICE_ERRORS = ("literal_", "enum", "union_tag")
+_CHOICE_ERRORS = ("literal_", "enum")
 _MEND_ROUNDS = 3
 
 
@@ -60,6 +60,13 @@ def value_at(data: Any, location: Location) -> Any:
 def _read_error(error: ErrorDetails, data: Any) -> Flaw:
     location = _without_tags(error["loc"], data)
     kind, key = error["type"], str(location[-1]) if location else ""
+    if kind.startswith("union_tag"):
+        value = value_at(data, (*location, "kind"))
+        words, hint = (
+            describe(schema_at(location, data)).rsplit(": ", 1)[-1],
+            hint_choice(value, schema_at(location, data)),
+        )
+        return Flaw(location=(*location, "kind"), found=show(location, value), accepted=words, hint=hint)
     node = schema_at(location, data)
     value = value_at(data, location)
     if kind == "extra_forbidden":

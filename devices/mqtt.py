@@ -67,7 +67,7 @@ class _CallbackClient(aiomqtt.Client):
     def _write(self, client: PahoClient) -> None:
         try:
             client.loop_write()
-        except Exception as error:  # noqa: BLE001 (whatever breaks the write has broken the connection)
+        except Exception as error:  # noqa: BLE001 (the connection must come back from anything)
             if not self._disconnected.done():
                 self._disconnected.set_exception(error)
 
@@ -221,7 +221,7 @@ class MqttConnection:
                     self.journal.note_connected(self._version)
                     # Nothing is ever queued, so this returns only by raising: at the loss of the connection.
                     await anext(client.messages)
-            except Exception as error:  # noqa: BLE001 (a broken packet may raise anything; the connection must come back)
+            except Exception as error:  # noqa: BLE001 (the connection must come back from anything)
                 self._note_failure(error)
             finally:
                 self._connected.clear()

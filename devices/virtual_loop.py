@@ -226,7 +226,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
                 job.set_result(func(*args))
             except (SystemExit, KeyboardInterrupt):
                 raise
-            except BaseException as error:  # noqa: BLE001 (handed to whoever awaits the job, as a thread pool does)
+            except BaseException as error:  # noqa: BLE001 (handed to whoever awaits the job, as a pool does)
                 job.set_exception(error)
 
         self._jobs.append(work)

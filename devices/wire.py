@@ -120,8 +120,8 @@ def milli(value: float | None) -> float | None:
 
 
 def kilo(value: float | None) -> float | None:
-    """A wire figure in its kilo-unit (W to kW, Wh to kWh)."""
-    return None if value is None else value / 1000.0 + 0.0
+    """A wire figure in its kilo-unit (W to kW, Wh to kWh), to a millionth."""
+    return None if value is None else round(value / 1000.0, 6) + 0.0
 
 
 def _is_unambiguous(payload: bytes, message: Message) -> bool:

@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPTS = ("demo", "test", "check")
-TOOLS = ("bash", "cat", "chmod", "cut", "dirname", "env", "grep", "mkdir", "nproc", "rm", "sha256sum")
+TOOLS = ("bash", "cat", "chmod", "cut", "dirname", "env", "grep", "mkdir", "nproc", "rm", "sha256sum", "tail", "tee")
 # Stands for an interpreter: tells its version, makes a .venv around itself, and notes what pip is asked for.
 FAKE_PYTHON = """#!/bin/bash
 case "$*" in
@@ -149,6 +149,28 @@ def test_servers_that_are_there_are_left_alone(machine: Machine) -> None:
         machine.add_program(name, "#!/bin/bash\n")
     answer = machine.call("test", "ensure_servers")
     assert (answer.returncode, answer.stdout, answer.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("has_guard", [False, True])
+@pytest.mark.parametrize("status", [0, 100])
+def test_servers_are_installed_under_a_guard_that_forbids_their_start(
+    machine: Machine, status: int, has_guard: bool
+) -> None:
+    guard = machine.root / "policy-rc.d"
+    if has_guard:
+        guard.write_text("the owner's", encoding="utf-8")
+    machine.add_program("sudo", '#!/bin/bash\nshift\nexec "$@"\n')
+    machine.add_program("systemctl", f'#!/bin/bash\necho "systemctl $*" >>"{machine.log}"\n')
+    machine.add_program(
+        "apt-get",
+        f'#!/bin/bash\n[[ $1 != install ]] && exit\necho "install: $(cat "{guard}" | tail -n 1)" >>"{machine.log}"\n'
+        f"exit {status}\n",
+    )
+    answer = machine.call("test", f"start_guard={guard};", "install_servers mosquitto")
+    assert answer.returncode == status
+    during = "install: the owner's" if has_guard else "install: exit 101"
+    assert machine.installs() == [during] + ["systemctl disable mosquitto"] * (status == 0)
+    assert guard.exists() == has_guard
 
 
 @pytest.mark.parametrize(

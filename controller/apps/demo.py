@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -30,14 +30,23 @@ SEED_STREAMS = ("controller", "store", "homes")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedAt:
+    """One plan, re-plans included."""
+
+    at_utc: datetime
+    rung: str
+    solve_s: float
+    """Real time from data to audited schedule [s]."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlayedDemo:
     """What the controlled days left behind, K intervals and N members."""
 
     store_path: Path
     truth: dict[str, FloatArray]
     """By name of the energy (``import_kwh``, ``export_kwh``, ...): [N, K] the simulator's own integrals."""
-    solve_s: tuple[float, ...]
-    """Real time of each plan, from data to audited schedule [s]."""
+    plans: tuple[PlannedAt, ...]
     loop_stall_s_max: float
 
 
@@ -68,10 +77,13 @@ async def _play(
     streams: dict[str, np.random.Generator],
     watch: Callable[[CycleReport], None],
 ) -> PlayedDemo:
-    solve_s: list[float] = []
+    plans: list[PlannedAt] = []
 
     def note(report: CycleReport) -> None:
-        solve_s.append(report.decision.solve_s)
+        decision = report.decision
+        plans.append(
+            PlannedAt(at_utc=report.snapshot.taken_utc, rung=decision.rung.value, solve_s=decision.solve_s)
+        )
         watch(report)
 
     await _pre_play(world, clock, store_path, streams["store"])
@@ -99,7 +111,7 @@ async def _play(
     return PlayedDemo(
         store_path=store_path,
         truth=_truth(world, homes),
-        solve_s=tuple(solve_s),
+        plans=tuple(plans),
         loop_stall_s_max=stall_s,
     )
 
@@ -131,8 +143,10 @@ async def _run_until_end(
         clock.sleep_until_utc(world.end_utc + timedelta(seconds=world.site.control.tick_delay_s - 0.1)),
         name="end",
     )
-    await asyncio.wait((playing, running, ending), return_when=asyncio.FIRST_EXCEPTION)
+    # The homes end by themselves with their profile, a moment before; the controller only by failing.
+    await asyncio.wait((running, ending), return_when=asyncio.FIRST_COMPLETED)
     running.cancel()
+    ending.cancel()
     stop.set()
     for result in await asyncio.gather(playing, running, ending, return_exceptions=True):
         if isinstance(result, Exception):

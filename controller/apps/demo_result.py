@@ -25,11 +25,13 @@ class CostParts:
     """Ageing of batteries."""
     stored: float
     """Less energy stored at the end than at the start, at the day's mean import price."""
+    deferred: float
+    """Energy of cars and appliances still to be served, compared with the uncontrolled days, at the same price."""
 
     @property
     def total(self) -> float:
         """Sum of all parts."""
-        return self.energy + self.network_fee + self.peak_charge + self.wear + self.stored
+        return self.energy + self.network_fee + self.peak_charge + self.wear + self.stored + self.deferred
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

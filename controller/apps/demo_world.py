@@ -12,8 +12,9 @@ from controller.apps.demo_options import DemoOptions
 from controller.apps.demo_site import demo_site
 from controller.apps.wiring import read_price_book
 from controller.record.quantities import to_micro, to_wh
-from controller.record.records import MeteredRow, Prices, Quality, SettledInterval
+from controller.record.records import MeteredRow, Prices, SettledInterval
 from devices.simulator.uncontrolled import UncontrolledRun, run_uncontrolled
+from models.domain.snapshot import MeterQuality
 from models.domain.errors import ProfileError
 from models.domain.interval import settlement_day
 from models.domain.tariff import PriceBook
@@ -127,7 +128,7 @@ def history_intervals(world: DemoWorld) -> list[SettledInterval]:
 def _metered(run: UncontrolledRun, row: int, column: int) -> MeteredRow:
     return MeteredRow(
         member=run.member_ids[row],
-        quality=Quality.MEASURED,
+        quality=MeterQuality.MEASURED,
         import_wh=to_wh(float(run.import_kwh[row, column])),
         export_wh=to_wh(float(run.export_kwh[row, column])),
         demand_wh=to_wh(float(run.demand_kwh[row, column])),

@@ -6,6 +6,7 @@ import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import matplotlib as mpl
@@ -25,7 +26,7 @@ BATTERY = "#5f3dc4"
 PRICE = "#c92a2a"
 LOCAL = "#2b8a3e"
 
-STYLE = {
+STYLE: Any = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
     "font.size": 10,
@@ -70,8 +71,13 @@ def _time_axis(axes: Axes, zone: str) -> None:
     axes.margins(x=0.01)
 
 
-def _steps(axes: Axes, starts: Sequence[datetime], values: FloatArray, **style: object) -> None:
-    axes.step(list(starts), list(values), where="post", **style)  # type: ignore[arg-type]
+def _days(moments: Sequence[datetime]) -> FloatArray:
+    """Matplotlib's dates [d since 1970]."""
+    return np.asarray(mdates.date2num(list(moments)), dtype=np.float64)
+
+
+def _steps(axes: Axes, starts: Sequence[datetime], values: FloatArray, **style: Any) -> None:
+    axes.step(_days(starts), values, where="post", **style)
 
 
 def draw_import(series: DemoSeries) -> str:
@@ -92,19 +98,19 @@ def draw_import(series: DemoSeries) -> str:
 def draw_batteries(series: DemoSeries) -> str:
     """Battery schedule and state of charge, with the sun behind."""
     with _canvas(3.4) as (figure, axes):
+        days = _days(series.starts_utc)
         power, pv_kw = series.controlled.battery_kw, series.controlled.pv_kw
-        axes.fill_between(list(series.starts_utc), pv_kw, step="post", color=SUN, alpha=0.22, lw=0, label="PV generation")
+        axes.fill_between(days, pv_kw, step="post", color=SUN, alpha=0.22, lw=0, label="PV generation")
         axes.fill_between(
-            list(series.starts_utc), power, step="post", color=BATTERY, alpha=0.55, lw=0, label="batteries (+ charging)"
+            days, power, step="post", color=BATTERY, alpha=0.55, lw=0, label="batteries (+ charging)"
         )
         axes.axhline(0.0, color=INK, lw=0.7)
         axes.set_ylabel("power [kW]")
         level = axes.twinx()
         level.grid(visible=False)
         level.spines["top"].set_visible(False)
-        ends = [start for start in series.starts_utc]
-        level.plot(ends, 100.0 * series.controlled.soc_frac, color=BATTERY, lw=1.8, label="state of charge")
-        level.plot(ends, 100.0 * series.uncontrolled.soc_frac, color=WITHOUT, lw=1.2, ls="--", label="same, without controller")
+        level.plot(days, 100.0 * series.controlled.soc_frac, color=BATTERY, lw=1.8, label="state of charge")
+        level.plot(days, 100.0 * series.uncontrolled.soc_frac, color=WITHOUT, lw=1.2, ls="--", label="same, without controller")
         level.set_ylim(0.0, 105.0)
         level.set_ylabel("state of charge [%]")
         _time_axis(axes, series.zone)
@@ -179,7 +185,7 @@ def draw_solve_times(series: DemoSeries) -> str:
         rungs = list(dict.fromkeys(series.rungs))
         for rung, colour in zip(rungs, (WITH, SUN, BATTERY, PRICE, INK), strict=False):
             chosen = [index for index, name in enumerate(series.rungs) if name == rung]
-            times = [series.solve_at_utc[index] for index in chosen]
+            times = _days([series.solve_at_utc[index] for index in chosen])
             axes.plot(times, series.solve_s[chosen], ".", color=colour, ms=6, label=rung)
         axes.set_ylabel("plan [s]")
         axes.set_ylim(bottom=0.0)

@@ -31,7 +31,8 @@ from controller.record.outbox import OutboxLimits
 from controller.record.reader import Reader
 from controller.record.store import Store
 from devices.clock import Clock
-from devices.mqtt import BrokerAddress, Credentials, MqttConnection
+from devices.broker_address import BrokerAddress, Credentials
+from devices.mqtt import MqttConnection
 from devices.registry import DeviceRegistry
 from devices.setpoint_publisher import SetpointPublisher
 from devices.telemetry_listener import TelemetryListener
@@ -65,34 +66,19 @@ async def running_parts(site: Site, clock: Clock, surroundings: Surroundings) ->
         CommonWattError: The store, a price series or the policy cannot be used.
     """
     async with AsyncExitStack() as stack:
-        rng = surroundings.rng
         prices = read_price_book(site)
-        now_utc = clock.now_utc()
-        store = await Store.open(
-            surroundings.store_path,
-            site_id=site.community.id,
-            language=site.community.language,
-            started_utc=now_utc,
-            rng=rng.spawn(1)[0],
-            outbox=None if site.influxdb is None else OutboxLimits(),
-        )
-        stack.push_async_callback(lambda: store.close(clock.now_utc()))
-        history = await store.read(lambda reader: load_history(reader, site, now_utc))
-        account = await store.read(lambda reader: load_account(reader, site, now_utc))
-        solver = SolverProcess(
-            solver=site.solver.name,
-            mip_gap_frac=site.solver.mip_gap_frac,
-            memory_limit_mb=site.solver.memory_limit_mb,
-            clock=clock,
-        )
-        await solver.start()
-        stack.push_async_callback(solver.close)
+        weigher = Weigher.from_site(site)
+        store = await _open_store(site, clock, surroundings, stack)
+        solver = await _start_solver(site, clock, stack)
         bus = MqttConnection(
             surroundings.address,
             client_id=f"{CONTROLLER_CLIENT_ID}-{site.community.id}",
-            rng=rng.spawn(1)[0],
+            rng=surroundings.rng.spawn(1)[0],
             credentials=surroundings.credentials,
         )
+        now_utc = clock.now_utc()
+        history = await store.read(lambda reader: load_history(reader, site, now_utc))
+        account = await store.read(lambda reader: load_account(reader, site, now_utc))
         registry = DeviceRegistry.from_site(site)
         state = StateStore(
             [device.key for device in registry],
@@ -107,9 +93,6 @@ async def running_parts(site: Site, clock: Clock, surroundings: Surroundings) ->
             site=site, clock=clock, state=state, publisher=publisher, outcomes=outcomes, store=store
         )
         forecaster = Forecaster(site, prices, history)
-        requests = ReplanRequests(
-            clock, debounce_s=site.control.replan_debounce_s, min_gap_s=site.control.replan_min_gap_s
-        )
         cycle = Cycle(
             site=site,
             clock=clock,
@@ -117,32 +100,75 @@ async def running_parts(site: Site, clock: Clock, surroundings: Surroundings) ->
             settler=IntervalSettler(site),
             account=account,
             forecaster=forecaster,
-            weigher=Weigher.from_site(site),
+            weigher=weigher,
             planner=Planner(site, solver, clock.real_s),
             dispatcher=dispatcher,
             store=store,
             is_dry_run=surroundings.is_dry_run,
         )
-        market = MarketListener(site.community.id, clock, forecaster, requests)
-        intake = Intake(clock, state, Watch(site, clock, state, requests))
-        listener = TelemetryListener(registry, clock, site.control, intake.offer)
-        controller = Controller(
-            site=site,
-            clock=clock,
-            cycle=cycle,
-            dispatcher=dispatcher,
-            requests=requests,
-            intake=intake,
-            market=market,
-            listener=listener,
-            store=store,
-        )
-        listener.listen(bus)
-        market.listen(bus)
+        controller = _assemble(site, clock, state, cycle, dispatcher, forecaster, registry, bus, store)
         await stack.enter_async_context(bus)
         await bus.wait_connected(CONNECT_TIMEOUT_S)
         yield controller
         await controller.finish()
+
+
+async def _open_store(site: Site, clock: Clock, surroundings: Surroundings, stack: AsyncExitStack) -> Store:
+    store = await Store.open(
+        surroundings.store_path,
+        site_id=site.community.id,
+        language=site.community.language,
+        started_utc=clock.now_utc(),
+        rng=surroundings.rng.spawn(1)[0],
+        outbox=None if site.influxdb is None else OutboxLimits(),
+    )
+    stack.push_async_callback(lambda: store.close(clock.now_utc()))
+    return store
+
+
+async def _start_solver(site: Site, clock: Clock, stack: AsyncExitStack) -> SolverProcess:
+    solver = SolverProcess(
+        solver=site.solver.name,
+        mip_gap_frac=site.solver.mip_gap_frac,
+        memory_limit_mb=site.solver.memory_limit_mb,
+        clock=clock,
+    )
+    await solver.start()
+    stack.push_async_callback(solver.close)
+    return solver
+
+
+def _assemble(
+    site: Site,
+    clock: Clock,
+    state: StateStore,
+    cycle: Cycle,
+    dispatcher: Dispatcher,
+    forecaster: Forecaster,
+    registry: DeviceRegistry,
+    bus: MqttConnection,
+    store: Store,
+) -> Controller:
+    """Join the cycle with what comes in from the broker."""
+    requests = ReplanRequests(
+        clock, debounce_s=site.control.replan_debounce_s, min_gap_s=site.control.replan_min_gap_s
+    )
+    market = MarketListener(site.community.id, clock, forecaster, requests)
+    intake = Intake(clock, state, Watch(site, clock, state, requests))
+    listener = TelemetryListener(registry, clock, site.control, intake.offer)
+    listener.listen(bus)
+    market.listen(bus)
+    return Controller(
+        site=site,
+        clock=clock,
+        cycle=cycle,
+        dispatcher=dispatcher,
+        requests=requests,
+        intake=intake,
+        market=market,
+        listener=listener,
+        store=store,
+    )
 
 
 def read_price_book(site: Site) -> PriceBook:

@@ -51,6 +51,7 @@ class Controller:
         self._listener = listener
         self._store = store
         self._counted: dict[str, int] = {}
+        self._last_faults: tuple[str, ...] = ()
         self.cycle = cycle
         self.service = Service(clock)
         cycle.watchers.append(self._note_cycle)
@@ -84,8 +85,12 @@ class Controller:
 
     def _note_cycle(self, report: CycleReport) -> None:
         self._intake.watch.note_cycle(report)
-        if report.faults:
+        # On the edge only: the first cycle with a fault, one with another fault, and the recovery.
+        if report.faults and report.faults != self._last_faults:
             _log.warning("%s: rung %s; %s", report.decision_id, report.decision.rung, "; ".join(report.faults))
+        elif self._last_faults and not report.faults:
+            _log.warning("%s: rung %s again, without faults", report.decision_id, report.decision.rung)
+        self._last_faults = report.faults
 
     async def _run_intervals(self) -> None:
         control = self._site.control

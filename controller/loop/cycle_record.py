@@ -99,9 +99,10 @@ def _figures(report: CycleReport) -> dict[str, float | None]:
 
 
 def _asset_states(site: Site, report: CycleReport) -> tuple[AssetState, ...]:
-    assets = {
-        (member.id, asset.id): asset for member in site.members for asset in (*member.batteries, *member.evs)
-    }
+    assets: dict[tuple[str, str], Battery | Ev] = {}
+    for member in site.members:
+        assets |= {(member.id, battery.id): battery for battery in member.batteries}
+        assets |= {(member.id, ev.id): ev for ev in member.evs}
     states = []
     for gateway in site.gateways:
         for device in gateway.devices:

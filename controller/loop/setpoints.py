@@ -60,7 +60,8 @@ def controlled_devices(site: Site) -> tuple[ControlledDevice, ...]:
 
 
 def _assets(member: Member) -> Mapping[str, Battery | Ev | ShiftableLoad]:
-    return {asset.id: asset for asset in (*member.batteries, *member.evs, *member.shiftable_loads)}
+    assets: tuple[Battery | Ev | ShiftableLoad, ...] = (*member.batteries, *member.evs, *member.shiftable_loads)
+    return {asset.id: asset for asset in assets}
 
 
 def _rating(member: Member, asset: Battery | Ev | ShiftableLoad | None) -> tuple[float, float]:

@@ -16,11 +16,11 @@ from controller.record.records import (
     ExplanationRow,
     MeteredRow,
     Prices,
-    Quality,
     Rung,
     SettledInterval,
     Stage,
 )
+from models.domain.snapshot import MeterQuality
 from models.dispatch.result import SolveRecord, Termination
 from models.domain.telemetry import DeviceKey
 
@@ -35,7 +35,7 @@ ALLOCATION_COLUMNS = (
 def to_metered(row: sqlite3.Row) -> MeteredRow:
     """A row with at least ``METERED_COLUMNS``."""
     values = {name: row[name] for name in METERED_COLUMNS.split(", ")}
-    return MeteredRow(**values | {"quality": Quality(values["quality"])})
+    return MeteredRow(**values | {"quality": MeterQuality(values["quality"])})
 
 
 def to_allocation(row: sqlite3.Row) -> AllocationRow:

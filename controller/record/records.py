@@ -10,20 +10,12 @@ from enum import StrEnum
 from models.dispatch.result import SolveRecord
 from models.domain.errors import SettlementError
 from models.domain.setpoint import Reason, Setpoint
+from models.domain.snapshot import MeterQuality
 from models.domain.telemetry import DeviceKey
 
 JsonValue = str | int | float | bool | None | list["JsonValue"] | dict[str, "JsonValue"]
 Figures = Mapping[str, float | None]
 """Numbers by name; each name ends in its unit. ``None``: not defined."""
-
-
-class Quality(StrEnum):
-    """Where metered energy comes from."""
-
-    MEASURED = "measured"
-    INTERPOLATED = "interpolated"
-    MISSING = "missing"
-    """Unknown: every energy of the row is ``None``, never 0."""
 
 
 class Rung(StrEnum):
@@ -59,7 +51,7 @@ class MeteredRow:
     """What one member's meters counted in one interval, whole watt-hours, >= 0; ``None`` is unknown."""
 
     member: str
-    quality: Quality
+    quality: MeterQuality
     import_wh: int | None = None
     export_wh: int | None = None
     demand_wh: int | None = None

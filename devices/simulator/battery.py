@@ -15,6 +15,10 @@ POWER_TOLERANCE_KW = 1e-3
 """The wire carries watts, so a rating may be missed by rounding to one [kW]."""
 
 
+POWER_NOISE_KW = 1e-9
+"""Smaller powers are rounding left over from levelling a home, and count as none [kW]."""
+
+
 class SimulatedBattery:
     """Holds a power at its terminals until told otherwise or until it is full or empty.
 
@@ -55,11 +59,11 @@ class SimulatedBattery:
 
     def feasible_kw(self, wanted_kw: float) -> float:
         """The nearest power to the wanted one that rating and state of charge allow now, + charging [kW]."""
-        if wanted_kw > 0.0:
+        if wanted_kw > POWER_NOISE_KW:
             if self.soc_kwh >= self._full_kwh - ENERGY_TOLERANCE_KWH:
                 return 0.0
             return min(wanted_kw, self._charge_limit_kw)
-        if wanted_kw < 0.0:
+        if wanted_kw < -POWER_NOISE_KW:
             if self.soc_kwh <= self._empty_kwh + ENERGY_TOLERANCE_KWH:
                 return 0.0
             return max(wanted_kw, -self._discharge_limit_kw)

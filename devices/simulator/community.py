@@ -11,8 +11,9 @@ import numpy as np
 
 from config.gateways import Gateway
 from config.schema import Site
+from devices.broker_address import BrokerAddress, Credentials, RetainedMessage
 from devices.clock import Clock
-from devices.mqtt import BrokerAddress, Credentials, MqttConnection, RetainedMessage
+from devices.mqtt import MqttConnection
 from devices.simulator.gateway import GatewayConnection, SimulatedGateway, status_message
 from devices.simulator.home_state import CONTROLLED, HomeBehaviour, HomeState
 from devices.simulator.neighbourhood import Neighbourhood

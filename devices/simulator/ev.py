@@ -8,7 +8,7 @@ from datetime import datetime
 from math import inf
 
 from config.members import Ev
-from devices.simulator.battery import ENERGY_TOLERANCE_KWH, POWER_TOLERANCE_KW
+from devices.simulator.battery import ENERGY_TOLERANCE_KWH, POWER_NOISE_KW, POWER_TOLERANCE_KW
 from models.domain.telemetry import DeviceKey, Reading
 from models.profiles.profiles import EvSession
 
@@ -114,7 +114,7 @@ class SimulatedEv:
 
     def time_to_limit_s(self) -> float:
         """Time until the car has what it needs at the present power [s]; infinite when not charging."""
-        if self.power_kw <= 0.0:
+        if self.power_kw <= POWER_NOISE_KW:
             return inf
         return self.remaining_kwh * 3600.0 / (self.power_kw * self._charge_efficiency)
 

@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from config.gateways import Gateway
+from devices.broker_address import RetainedMessage
 from devices.clock import Clock
 from devices.messages import decode_setpoint, encode_acknowledgement, encode_telemetry
-from devices.mqtt import RetainedMessage
 from devices.protocols import MessageBus
 from devices.simulator.neighbourhood import Neighbourhood
 from devices.topics import DeviceChannel, DeviceTopic, filter_for, parse_topic

@@ -56,8 +56,8 @@ class Home:
         self.member_id = member.id
         self.origin_utc = profile.start_utc
         self.now_s = 0.0 if start_utc is None else (start_utc - profile.start_utc).total_seconds()
-        self._demand_kw: list[float] = profile.demand_kw.tolist()
-        self._pv_kw: list[float] = profile.pv_kw.tolist()
+        self._demand_kw = profile.demand_kw
+        self._pv_kw = profile.pv_kw
         self._step_s = profile.step_s
         self.end_s = float(len(self._demand_kw) * profile.step_s)
         if not 0.0 <= self.now_s < self.end_s:
@@ -154,8 +154,8 @@ class Home:
     def _take_step(self) -> None:
         """Read the profile's step that begins or runs now."""
         step = min(int(self.now_s // self._step_s), len(self._demand_kw) - 1)
-        self._demand_now_kw = self._demand_kw[step]
-        self.assets.pv.available_kw = self._pv_kw[step]
+        self._demand_now_kw = float(self._demand_kw[step])
+        self.assets.pv.available_kw = float(self._pv_kw[step])
         self._next_step_s = float((step + 1) * self._step_s)
 
     def _handle_events(self) -> None:

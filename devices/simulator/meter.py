@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 
@@ -83,29 +84,33 @@ class EnergyLedger:
         self._origin_utc = origin_utc
         self.spacing_s = spacing_s
         self._first_mark = -int(-first_s // spacing_s)
-        self._rows: list[tuple[float, ...]] = []
+        self._totals = array("d")
+
+    @property
+    def _rows(self) -> int:
+        return len(self._totals) // len(ENERGY_FIELDS)
 
     @property
     def next_mark_s(self) -> float:
         """When the next row is due [s]."""
-        return float((self._first_mark + len(self._rows)) * self.spacing_s)
+        return float((self._first_mark + self._rows) * self.spacing_s)
 
     def mark(self, totals: tuple[float, ...]) -> None:
         """Write the row that is due, in the order of ``ENERGY_FIELDS`` [kWh]."""
-        self._rows.append(totals)
+        self._totals.extend(totals)
 
-    def _row(self, moment_utc: datetime) -> int:
+    def _row(self, moment_utc: datetime) -> array[float]:
         elapsed = moment_utc - self._origin_utc
         mark, rest = divmod(elapsed, timedelta(seconds=self.spacing_s))
         row = mark - self._first_mark
-        if rest or not 0 <= row < len(self._rows):
+        if rest or not 0 <= row < self._rows:
             first_utc = self._origin_utc + timedelta(seconds=self._first_mark * self.spacing_s)
-            last_utc = first_utc + timedelta(seconds=(len(self._rows) - 1) * self.spacing_s)
+            last_utc = first_utc + timedelta(seconds=(self._rows - 1) * self.spacing_s)
             raise ValueError(
                 f"energy at {moment_utc.isoformat()} is not recorded: accepted are multiples of {self.spacing_s} s "
                 f"from {first_utc.isoformat()} to {last_utc.isoformat()}"
             )
-        return row
+        return self._totals[row * len(ENERGY_FIELDS) : (row + 1) * len(ENERGY_FIELDS)]
 
     def energy(self, start_utc: datetime, end_utc: datetime) -> HomeEnergy:
         """Energy between two marks.
@@ -113,9 +118,9 @@ class EnergyLedger:
         Raises:
             ValueError: A moment is no mark that was passed.
         """
-        first, last = self._rows[self._row(start_utc)], self._rows[self._row(end_utc)]
+        first, last = self._row(start_utc), self._row(end_utc)
         return HomeEnergy(**{name: last[at] - first[at] for at, name in enumerate(ENERGY_FIELDS)})
 
     def table(self) -> NDArray[np.float64]:
         """[K, 9] energy between successive marks, columns as ``ENERGY_FIELDS`` [kWh]."""
-        return np.diff(np.array(self._rows, dtype=np.float64), axis=0)
+        return np.diff(np.array(self._totals, dtype=np.float64).reshape(self._rows, len(ENERGY_FIELDS)), axis=0)

@@ -27,7 +27,7 @@ def add_members(m: pyo.ConcreteModel, problem: DispatchProblem, facts: Facts, in
 
 
 def add_balance(m: pyo.ConcreteModel, problem: DispatchProblem, facts: Facts, index: ModelIndex) -> None:
-    """imp + buy - exp - sell - sum ch + sum dis - sum ev - sum shift + curt + unserved = d - g, flexible (i, t)."""
+    """imp + buy - exp - sell - curt + unserved - sum ch + sum dis - sum ev - sum shift = d - g, flexible (i, t)."""
     steps = problem.step_h.shape[0]
     terms: dict[tuple[int, int], list[pyo.Expression]] = {pair: [] for pair in index.flexible}
     for variable, sign in (
@@ -35,7 +35,7 @@ def add_balance(m: pyo.ConcreteModel, problem: DispatchProblem, facts: Facts, in
         (m.pool_buy, 1.0),
         (m.grid_export, -1.0),
         (m.pool_sell, -1.0),
-        (m.curtail, 1.0),
+        (m.curtail, -1.0),
         (m.unserved, 1.0),
         *([(m.excess, 1.0)] if index.is_elastic else []),
     ):

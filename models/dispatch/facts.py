@@ -70,7 +70,7 @@ def device_owners(problem: DispatchProblem) -> tuple[IntArray, IntArray, IntArra
 def derive_facts(problem: DispatchProblem) -> Facts:
     """Bounds, signs and needs that follow from the data of a validated problem."""
     members, steps = problem.demand_kw.shape
-    battery_owner, ev_owner, run_owner = device_owners(problem)
+    battery_owner, ev_owner, _ = device_owners(problem)
     has_grid = ~problem.is_islanded
     fixed_kw = problem.demand_kw - problem.pv_kw
     storage = bound_storage(problem, fixed_kw)
@@ -81,10 +81,12 @@ def derive_facts(problem: DispatchProblem) -> Facts:
     np.add.at(highest, battery_owner, storage.charge_limit_kw)
     np.subtract.at(lowest, battery_owner, storage.discharge_limit_kw)
     np.add.at(highest, ev_owner, ev_kw)
+    has_run = np.zeros((members, steps), dtype=np.bool_)
     for run in problem.runs:
         highest[run.member] += run.option_kw.max(axis=0)
         lowest[run.member] += run.option_kw.min(axis=0)
-    is_flexible = (highest - lowest) > SIGN_KW
+        has_run[run.member] |= run.option_kw.max(axis=0) > SIGN_KW
+    is_flexible = ((highest - lowest) > SIGN_KW) | has_run
     natural_intake, natural_outlet = np.maximum(highest, 0.0), np.maximum(-lowest, 0.0)
     # A net position given by the data is what it is: its limit is reported, not modelled.
     intake = np.where(is_flexible, np.minimum(natural_intake, problem.member_import_limit_kw[:, None]), natural_intake)

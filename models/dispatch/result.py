@@ -23,6 +23,46 @@ class Termination(StrEnum):
     """The solver reported a numerical or internal failure."""
 
 
+class LimitKind(StrEnum):
+    """Limits that give way, only by as much as they must."""
+
+    MEMBER_IMPORT = "member_import"
+    COMMUNITY_IMPORT = "community_import"
+    COMMUNITY_EXPORT = "community_export"
+    BATTERY_LOW = "battery_low"
+    BATTERY_HIGH = "battery_high"
+    RUN_SKIPPED = "run_skipped"
+    UNSERVED = "unserved"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SoftLimit:
+    """One limit that cannot be kept, and by how much."""
+
+    kind: LimitKind
+    index: int
+    """Member, battery or run; -1 for the community."""
+    step: int
+    """-1 for a run."""
+    size: float
+    """[kW], for batteries [kWh], for a run its share not started."""
+
+    def __str__(self) -> str:
+        """In words."""
+        unit = "kWh" if self.kind in (LimitKind.BATTERY_LOW, LimitKind.BATTERY_HIGH) else "kW"
+        words = {
+            LimitKind.MEMBER_IMPORT: f"import limit of member {self.index} exceeded",
+            LimitKind.COMMUNITY_IMPORT: "the community's import limit exceeded",
+            LimitKind.COMMUNITY_EXPORT: "the community's export limit exceeded",
+            LimitKind.BATTERY_LOW: f"battery {self.index} stays below its lowest state of charge",
+            LimitKind.BATTERY_HIGH: f"battery {self.index} stays above its highest state of charge",
+            LimitKind.UNSERVED: f"demand of member {self.index} not served",
+        }
+        if self.kind is LimitKind.RUN_SKIPPED:
+            return f"run {self.index} cannot be started"
+        return f"{words[self.kind]} by {self.size:.3f} {unit} in step {self.step}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
     """Powers [kW] and states [kWh] for every member and device in every step; all powers >= 0."""
@@ -60,7 +100,7 @@ class PlanFigures:
     """Figures of a plan, each recomputed from the schedule by the audit."""
 
     cost_eur: float
-    """F: cost of the plan with the peak charge, wear and the value of stored energy."""
+    """F: cost of the plan with the peak charge, wear, missing EV energy and the value of stored energy."""
     efficient_cost_eur: float
     """F*: the least possible F."""
     alone_cost_eur: float
@@ -106,7 +146,10 @@ class Plan:
     schedule: Schedule | None
     figures: PlanFigures | None
     marginal_price_eur_per_kwh: FloatArray | None
-    """[N, T] worth of one more kWh at each member (dual of the balance, integers fixed)."""
+    """[N, T] what one more kWh of demand at each member costs the community: the dual of the balance in the
+    efficiency stage."""
+    softened: tuple[SoftLimit, ...] = ()
+    """Limits that cannot be kept, least in sum; empty for a plan that keeps them all."""
 
     @property
     def is_usable(self) -> bool:

@@ -19,18 +19,18 @@ def weighted_days(table: DayTable, weights: FloatArray, spread_slots: float) -> 
     Returns:
         [N, R, S] sums of weight times power [kW], and [N, R, S] sums of the weights of what is known.
     """
-    homes, days, columns = table.mean_kw.shape
-    flat = np.stack([table.mean_kw, table.is_known]).transpose(0, 1, 3, 2).reshape(2 * homes * columns, days)
-    sums = (flat @ weights.T).reshape(2, homes, columns, len(weights)).transpose(0, 1, 3, 2)
+    sums, known = weights @ table.mean_kw, weights @ table.is_known
     if spread_slots > 0.0:
-        sums = sums @ _bell(columns, spread_slots)
-    return sums[0], sums[1]
+        return _smooth(sums, spread_slots), _smooth(known, spread_slots)
+    return sums, known
 
 
-def _bell(columns: int, spread_slots: float) -> FloatArray:
-    """[S, S] weights of neighbouring times of day; midnight's neighbours are the same day's ends."""
-    apart = np.abs(np.arange(columns)[:, None] - np.arange(columns)[None, :])
-    apart = np.minimum(apart, columns - apart)
-    weights = np.exp(-0.5 * (apart / spread_slots) ** 2)
-    normalised: FloatArray = weights / weights.sum(axis=0)
-    return normalised
+def _smooth(sums: FloatArray, spread_slots: float) -> FloatArray:
+    """Means over a bell of neighbouring times of day; midnight's neighbours are the same day's two ends."""
+    columns = sums.shape[-1]
+    apart = np.minimum(np.arange(columns), columns - np.arange(columns))
+    bell = np.exp(-0.5 * (apart / spread_slots) ** 2)
+    spectrum = np.fft.rfft(bell / bell.sum())
+    smooth: FloatArray = np.fft.irfft(np.fft.rfft(sums, axis=-1) * spectrum, n=columns, axis=-1)
+    # Rounding leaves traces of either sign where the sums are zero.
+    return np.maximum(smooth, 0.0)

@@ -12,8 +12,6 @@ from models.forecast.slots import DayTable
 _WEEK_DAYS = 7.0
 _FULL_WEEK_DAYS = 6.9
 """A week with a changed clock or a few lost readings is a week."""
-_TRACE = 1e-6
-"""Weight of the typical profile where a long history has nothing for a time of day."""
 
 
 def label_bases(table: DayTable) -> tuple[tuple[ForecastBasis, ...], FloatArray]:
@@ -28,9 +26,9 @@ def label_bases(table: DayTable) -> tuple[tuple[ForecastBasis, ...], FloatArray]
 
 
 def prior_weight(known_days: FloatArray, generic_days: float) -> FloatArray:
-    """[N] for how many days of history the typical profile counts: so many at first, next to none after a week."""
+    """[N] for how many days of history the typical profile counts: so many at first, none after a week."""
     young_frac = np.clip(1.0 - known_days / _WEEK_DAYS, 0.0, 1.0)
-    weight: FloatArray = np.maximum(generic_days * young_frac, _TRACE)
+    weight: FloatArray = generic_days * young_frac
     return weight
 
 

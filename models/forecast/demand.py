@@ -57,6 +57,8 @@ class DemandTuning:
 
 
 TUNED = DemandTuning()
+_TRACE = 1e-6
+"""Weight of the generic profile where a long history has nothing for a time of day."""
 _RESIDUAL_H = 72
 """Residuals older than this are not looked at [h]."""
 
@@ -88,7 +90,7 @@ def forecast_demand(
     table, past = tabulate(history, zone)
     ahead = slots_ahead(history, edges_s, zone)
     basis, known_days = label_bases(table)
-    prior = prior_weight(known_days, tuning.generic_days)
+    prior = np.maximum(prior_weight(known_days, tuning.generic_days), _TRACE)
     recent = _last_slots(past, history.interval_s)
     baseline_recent = _baseline(table, recent, history.interval_s, persons, prior, tuning)
     baseline_ahead = _baseline(table, ahead, history.interval_s, persons, prior, tuning)

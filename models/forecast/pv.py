@@ -41,9 +41,9 @@ class PvTuning:
     """Age at which a day counts for 1/e in the mean."""
     mean_memory_days: float = 2.0
     """Age at which a day counts for 1/e in the mean ratio."""
-    ratio_memory_h: float = 2.5
+    ratio_memory_h: float = 3.0
     """Age at which an hour counts for 1/e in the ratio of now."""
-    ratio_decay_h: float = 24.0
+    ratio_decay_h: float = 36.0
     """tau"""
     shared_frac: float = 1.0
     """Part of the ratios that is the community's, not the home's own."""
@@ -55,6 +55,9 @@ TUNED = PvTuning()
 _DARK_FRAC = 0.01
 """Below this share of its peak, a shape says nothing about the sky."""
 _RATIO_LIMIT = 1.3
+"""Highest ratio carried on: bright edges of clouds are short."""
+_TRACE = 1e-12
+"""Keeps a division by nothing at nothing."""
 
 
 def forecast_pv(
@@ -92,8 +95,10 @@ def forecast_pv(
     grid_kw = generic_kw
     if table.mean_kw.shape[1]:
         own_kw = _scale_shape(history, table, past, ahead, tuning)
-        own_frac = known_days / (known_days + prior_weight(known_days, tuning.generic_days))
-        grid_kw = own_frac[:, None] * own_kw + (1.0 - own_frac[:, None]) * generic_kw
+        known = table.is_known.sum(axis=1)[:, ahead.column]
+        prior = prior_weight(known_days, tuning.generic_days)[:, None]
+        own_frac = known / np.maximum(known + prior, _TRACE)
+        grid_kw = own_frac * own_kw + (1.0 - own_frac) * generic_kw
     grid_kw = np.clip(grid_kw, 0.0, pv_kwp[:, None])
     mean_kw = average_over_steps(grid_kw, int(ahead.start_s[0]), history.interval_s, edges_s)
     return Forecast(mean_kw=freeze(mean_kw), basis=basis)
@@ -113,7 +118,7 @@ def _shape(table: DayTable, tuning: PvTuning) -> FloatArray:
     """[N, S] output of a bright day at each time of day; 0 at night and where nothing is known [kW]."""
     age_days = np.arange(table.mean_kw.shape[1] - 1, -1, -1.0)
     sums, known = weighted_days(table, np.exp(-age_days / tuning.shape_memory_days)[None, :], 0.0)
-    mean_kw = sums[:, 0] / np.maximum(known[:, 0], 1e-12)
+    mean_kw = sums[:, 0] / np.maximum(known[:, 0], _TRACE)
     shape: FloatArray = tuning.envelope_frac * _envelope(table, tuning) + (1.0 - tuning.envelope_frac) * mean_kw
     return shape
 

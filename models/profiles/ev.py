@@ -39,7 +39,7 @@ def draw_session(member_id: str, ev: Ev, day: LocalDay, zone: ZoneInfo, rng: np.
     away_mean_h, away_spread_h = _AWAY_H[day.is_weekend]
     away_h = float(np.clip(rng.normal(away_mean_h, away_spread_h), *_AWAY_LIMITS_H))
     late_min = float(np.clip(rng.normal(0.0, _DEPARTURE_SPREAD_MIN), -50.0, 50.0))
-    if drives >= _DRIVE_PROBABILITY[day.is_weekend] or ev.charge_limit_kw <= 0.0 or ev.typical_daily_kwh <= 0.0:
+    if drives >= _DRIVE_PROBABILITY[day.is_weekend] or ev.typical_daily_kwh <= 0.0:
         return None
     left_utc = local_moment(day.day, ev.typical_departure, zone)
     leaves_utc = local_moment(day.day + timedelta(days=1), ev.typical_departure, zone)

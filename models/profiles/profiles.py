@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -108,6 +108,30 @@ class CommunityProfile:
             pv_kw=self.pv_kw[row],
             ev_sessions=tuple(session for session in self.ev_sessions if session.member_id == member_id),
             runs=tuple(run for run in self.runs if run.member_id == member_id),
+        )
+
+    def moved(self, by: timedelta) -> CommunityProfile:
+        """The same profile at another time, cars and runs with it.
+
+        Args:
+            by: How far, a multiple of the step.
+
+        Raises:
+            ProfileError: It is no multiple of the step.
+        """
+        if by % timedelta(seconds=self.step_s):
+            raise ProfileError(f"move: found {by}, accepted are multiples of the step of {self.step_s} s")
+        return replace(
+            self,
+            start_utc=self.start_utc + by,
+            ev_sessions=tuple(
+                replace(one, arrival_utc=one.arrival_utc + by, departure_utc=one.departure_utc + by)
+                for one in self.ev_sessions
+            ),
+            runs=tuple(
+                replace(one, requested_utc=one.requested_utc + by, latest_end_utc=one.latest_end_utc + by)
+                for one in self.runs
+            ),
         )
 
     def averaged(self, step_s: int) -> CommunityProfile:

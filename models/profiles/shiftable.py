@@ -44,7 +44,7 @@ def draw_run(
     closes_utc = local_moment(day.day + timedelta(days=int(passes_midnight)), appliance.window_end, zone)
     slack = closes_utc - opens_utc - timedelta(minutes=appliance.duration_min)
     # A window may lose an hour when clocks go forward; a run that no longer fits is not asked for.
-    is_asked = luck < appliance.runs_per_day_frac and appliance.power_kw > 0.0 and slack >= timedelta(0)
+    is_asked = luck < appliance.runs_per_day_frac and slack >= timedelta(0)
     if not is_asked:
         return None
     return ShiftableRun(

@@ -78,6 +78,15 @@ class CoalitionDay:
     """[N]"""
     batteries: tuple[BatteryDay, ...]
     evs: tuple[EvDay, ...]
+    is_fixed: BoolArray | None = None
+    """[N, T] where a member's devices do as metered: it was not in the community (its flows are then 0 here), or its
+    readings are missing. ``None``: nowhere."""
+
+    @property
+    def does_as_metered(self) -> BoolArray:
+        """[N, T] where devices do as metered: fixed, or the grid is away."""
+        away = np.broadcast_to(self.prices.is_islanded, self.shape)
+        return away.copy() if self.is_fixed is None else away | self.is_fixed
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -116,7 +125,7 @@ class CoalitionDay:
         room = np.asarray(self.export_limit_kw)[:, None] * self.step_h
         given = -self.inflexible_net_kwh
         has_pv = np.asarray(self.pv_wh) + np.asarray(self.curtailed_wh) > 0
-        return np.asarray(has_pv & (is_negative | (given > room)) & ~prices.is_islanded)
+        return np.asarray(has_pv & (is_negative | (given > room)) & ~self.does_as_metered)
 
 
 def check_day(day: CoalitionDay) -> None:

@@ -116,7 +116,7 @@ def _add_battery(rows: ProgramRows, battery: BatteryDay) -> None:
     """Charging, discharging and storage: soc_t = soc_(t-1) + eta_c ch - dis / eta_d, from start to metered end."""
     day, steps = rows.day, rows.steps
     metered = battery.soc_kwh
-    away = day.prices.is_islanded
+    away = day.does_as_metered[battery.member]
     most_in = np.maximum(battery.charge_limit_kw * day.step_h, battery.charged_kwh)
     most_out = np.maximum(battery.discharge_limit_kw * day.step_h, battery.discharged_kwh)
     low = np.full(steps.size, min(battery.soc_min_kwh, battery.soc_start_kwh, float(metered.min())))
@@ -145,7 +145,7 @@ def _add_battery(rows: ProgramRows, battery: BatteryDay) -> None:
 def _add_car(rows: ProgramRows, car: EvDay) -> None:
     """Charging within the stay, with the metered energy in sum."""
     stay = np.arange(car.first_step, car.last_step + 1)
-    away = rows.day.prices.is_islanded[stay]
+    away = rows.day.does_as_metered[car.member, stay]
     metered = car.charged_kwh[stay]
     most = np.maximum(car.charge_limit_kw * rows.day.step_h, metered)
     charge = rows.add_columns(car.member, stay, np.where(away, metered, 0.0), np.where(away, metered, most))

@@ -10,6 +10,8 @@ add just what the first took: only intervals with both sides are kept.
 
 from __future__ import annotations
 
+from copy import copy
+
 import numpy as np
 
 from models.settlement.arrays import BoolArray, EnergyArray, FloatArray, IntArray, freeze, non_negative
@@ -54,6 +56,13 @@ class MeteredGame:
     def players(self) -> int:
         """Number of members."""
         return len(self.additive_eur)
+
+    def scaled(self, factor: float) -> MeteredGame:
+        """The game with all gains times a factor >= 0."""
+        game = copy(self)
+        game.additive_eur = self.additive_eur * factor
+        game.net_eur = self.net_eur * factor
+        return game
 
     def evaluate(self, coalitions: BoolArray) -> FloatArray:
         """Gain of coalitions [K, N] -> [K] [currency]."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from config.schema import Site
+from devices.clock import SystemClock
 from devices.registry import DeviceRegistry
 from models.domain.telemetry import DeviceKey
 
@@ -67,7 +68,7 @@ def example_registry() -> DeviceRegistry:
     return DeviceRegistry.from_site(example_site())
 
 
-class SetClock:
+class SetClock(SystemClock):
     """A clock that stands where a test puts it."""
 
     def __init__(self, now_utc: datetime = START_UTC) -> None:

@@ -99,7 +99,7 @@ def test_a_gateway_called_market_cannot_be_addressed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("topic_filter", "topic", "is_match"),
+    "topic_filter, topic, is_match",
     [
         ("a/b", "a/b", True),
         ("a/+", "a/b", True),
@@ -112,5 +112,5 @@ def test_a_gateway_called_market_cannot_be_addressed() -> None:
         ("a/b", "a/c", False),
     ],
 )
-def test_filters_match_as_the_standard_says(topic_filter: str, topic: str, is_match: bool) -> None:  # noqa: FBT001 (a table)
+def test_filters_match_as_the_standard_says(topic_filter: str, topic: str, is_match: bool) -> None:
     assert matches(topic_filter, topic) is is_match

@@ -147,7 +147,7 @@ def test_patience_counts_from_the_last_moment_in_which_nothing_was_outstanding()
     work.release("a")
     assert work.is_any
     time.sleep(0.001)
-    with pytest.raises(VirtualTimeError, match="0 s: b$"):
+    with pytest.raises(VirtualTimeError, match=r"0 s: b$"):
         work.check_patience()
     work.release("b")
     assert not work.is_any
@@ -217,8 +217,8 @@ def test_ready_sockets_are_served_in_the_order_of_their_registration() -> None:
         order = [3, 0, 5, 1, 4, 2]
         for number in order:
             loop.add_reader(pairs[number][0], served.append, number)
-        for _, sender in pairs:
-            sender.send(b"x")
+        for pair in pairs:
+            pair[1].send(b"x")
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         for receiver, sender in pairs:

@@ -16,7 +16,7 @@ from models.dispatch.result import Termination
 from models.dispatch.solvers.protocol import LinearSolution
 
 if TYPE_CHECKING:
-    from models.dispatch.problem import BoolArray, FloatArray, IntArray
+    from models.dispatch.problem import FloatArray, IntArray
     from models.dispatch.solvers.protocol import LinearProgram
 
 _EMPTY = np.empty(0)
@@ -140,16 +140,17 @@ class GlpkSession:
             reduced_cost=self._read(glp.glp_get_col_dual, self._columns),
         )
 
-    def solve_integer(self, *, deadline_s: float, mip_gap: float) -> LinearSolution:
+    def solve_integer(self, *, deadline_s: float, gap_eur: float) -> LinearSolution:
         """Branch and cut from the optimal basis of the relaxed program."""
         control = glp.glp_iocp()
         glp.glp_init_iocp(control)
         control.msg_lev = glp.GLP_MSG_OFF
         control.tm_lim = max(int(deadline_s * _MILLISECONDS), 1)
-        control.mip_gap = mip_gap
         control.br_tech, control.bt_tech = glp.GLP_BR_DTH, glp.GLP_BT_BLB
         control.mir_cuts = glp.GLP_ON
         bound = float(glp.glp_get_obj_val(self._lp))
+        # GLPK's gap is relative to the incumbent, which is close to the relaxed optimum here.
+        control.mip_gap = gap_eur / max(abs(bound), gap_eur)
         code = glp.glp_intopt(self._lp, control)
         if code not in _INTEGER_CODES:
             return _without_point(Termination.FAILED)
@@ -160,7 +161,7 @@ class GlpkSession:
         termination = _INTEGER_CODES[code] or status
         if termination is Termination.OPTIMAL:
             # GLPK does not tell its final bound: within the asked gap is all that is known.
-            bound = max(bound, objective - mip_gap * abs(objective))
+            bound = max(bound, objective - control.mip_gap * abs(objective))
         return LinearSolution(
             termination=termination,
             objective=objective,

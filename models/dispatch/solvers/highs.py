@@ -103,10 +103,11 @@ class HighsSession:
             reduced_cost=np.array(solution.col_dual),
         )
 
-    def solve_integer(self, *, deadline_s: float, mip_gap: float) -> LinearSolution:
+    def solve_integer(self, *, deadline_s: float, gap_eur: float) -> LinearSolution:
         """Branch and cut."""
         self._set_relaxed(is_relaxed=False)
-        self._highs.setOptionValue("mip_rel_gap", mip_gap)
+        self._highs.setOptionValue("mip_abs_gap", gap_eur)
+        self._highs.setOptionValue("mip_rel_gap", 0.0)
         status = self._run(deadline_s)
         info = self._highs.getInfo()
         has_point = info.primal_solution_status == int(highspy.SolutionStatus.kSolutionStatusFeasible)

@@ -134,8 +134,8 @@ class SolverSession(Protocol):
     def solve_relaxed(self, *, deadline_s: float) -> LinearSolution:
         """Solve with integers relaxed, from the current basis."""
 
-    def solve_integer(self, *, deadline_s: float, mip_gap: float) -> LinearSolution:
-        """Solve with integers, to the relative gap or to the deadline."""
+    def solve_integer(self, *, deadline_s: float, gap_eur: float) -> LinearSolution:
+        """Solve with integers, to the absolute gap or to the deadline; follows an optimal ``solve_relaxed``."""
 
     def close(self) -> None:
         """Free the solver's memory."""

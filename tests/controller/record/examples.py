@@ -17,11 +17,11 @@ from controller.record.records import (
     IntervalRecord,
     MeteredRow,
     Prices,
-    Quality,
     Rung,
     SettledInterval,
 )
 from controller.record.store import Store
+from models.domain.snapshot import MeterQuality
 from models.dispatch.result import SolveRecord, Termination
 from models.domain.setpoint import Reason, Setpoint
 from models.domain.telemetry import DeviceKey
@@ -61,14 +61,14 @@ def interval_start(index: int) -> datetime:
 
 def settled(index: int, *, members: int = 3, revision: int = 0) -> SettledInterval:
     """Member 0 exports what the others share; the last one's meter is silent."""
-    metered = [MeteredRow(member="home-0", quality=Quality.MEASURED, import_wh=0, export_wh=400, demand_wh=100)]
+    metered = [MeteredRow(member="home-0", quality=MeterQuality.MEASURED, import_wh=0, export_wh=400, demand_wh=100)]
     metered += [
         MeteredRow(
-            member=f"home-{i}", quality=Quality.MEASURED, import_wh=250 + i, export_wh=0, demand_wh=250 + i, pv_wh=0
+            member=f"home-{i}", quality=MeterQuality.MEASURED, import_wh=250 + i, export_wh=0, demand_wh=250 + i, pv_wh=0
         )
         for i in range(1, members - 1)
     ]
-    metered.append(MeteredRow(member=f"home-{members - 1}", quality=Quality.MISSING))
+    metered.append(MeteredRow(member=f"home-{members - 1}", quality=MeterQuality.MISSING))
     shared = [100 // max(1, members - 2)] * (members - 2)
     base = AllocationRow(
         member="home-0",

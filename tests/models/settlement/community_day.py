@@ -7,6 +7,7 @@ import numpy as np
 from models.settlement.arrays import FloatArray
 from models.settlement.coalition_day import BatteryDay, CoalitionDay, EvDay
 from models.settlement.prices import IntervalPrices, price_intervals
+from models.settlement.sharing import SharedEnergy, SharingKey, share_energy
 
 
 def price_day(steps: int, *, fee: float = 0.03, export: float = 0.08) -> IntervalPrices:
@@ -26,7 +27,9 @@ def draw_demand(members: int, steps: int, rng: np.random.Generator) -> FloatArra
 def draw_pv(members: int, steps: int, rng: np.random.Generator) -> FloatArray:
     """[N, T] kWh; 45 % of members have PV under the same clouds."""
     hour = np.arange(steps) * 24.0 / steps
-    sun = np.maximum(0.0, np.cos((hour - 13) / 12 * np.pi)) ** 1.3 * (np.abs(hour - 13) < 6) * rng.uniform(0.5, 1, steps)
+    sun = (
+        np.maximum(0.0, np.cos((hour - 13) / 12 * np.pi)) ** 1.3 * (np.abs(hour - 13) < 6) * rng.uniform(0.5, 1, steps)
+    )
     size = np.where(rng.random(members) < 0.45, rng.uniform(2.0, 6.0, members), 0.0)
     return size[:, None] * sun * 24.0 / steps
 
@@ -89,4 +92,16 @@ def _follow_surplus(member: int, net: FloatArray, step_h: float, rng: np.random.
         wear_eur_per_kwh=0.01,
         charged_kwh=charged,
         discharged_kwh=discharged,
+    )
+
+
+def share_day(day: CoalitionDay) -> SharedEnergy:
+    members = day.shape[0]
+    return share_energy(
+        np.asarray(day.import_wh),
+        np.asarray(day.export_wh),
+        SharingKey.EQUITY,
+        weight=np.ones(members),
+        need=np.ones(members),
+        is_open=day.prices.is_open,
     )

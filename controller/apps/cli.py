@@ -1,0 +1,152 @@
+"""The ``commonwatt`` command."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from config.errors import CommonWattError
+
+LogLevel = Literal["debug", "info", "warning", "error"]
+
+app = typer.Typer(
+    name="commonwatt",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    help="Event-driven real-time market controller for community microgrids.",
+    epilog="Start with: commonwatt demo",
+)
+
+EXIT_FAILED = 1
+
+
+def main() -> None:
+    """Entry point: a user's mistake ends in one clear message, never in a bare traceback."""
+    try:
+        app()
+    except CommonWattError as error:
+        typer.secho(f"commonwatt: {error}", err=True, fg=typer.colors.RED)
+        sys.exit(EXIT_FAILED)
+    except KeyboardInterrupt:
+        typer.echo("commonwatt: stopped", err=True)
+        sys.exit(130)
+
+
+def _print_version(*, is_asked: bool) -> None:
+    if is_asked:
+        typer.echo(f"commonwatt {version('commonwatt')}")
+        raise typer.Exit
+
+
+@app.callback()
+def set_up(
+    *,
+    is_version: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version and stop.", callback=lambda value: _print_version(is_asked=value), is_eager=True),
+    ] = False,
+    log_level: Annotated[str, typer.Option("--log-level", help="debug, info, warning or error; to stderr.")] = "warning",
+) -> None:
+    """Event-driven real-time market controller for community microgrids."""
+    del is_version
+    levels = {"debug", "info", "warning", "error"}
+    if log_level not in levels:
+        raise typer.BadParameter(f"{log_level!r} is not one of {', '.join(sorted(levels))}", param_hint="--log-level")
+    logging.basicConfig(
+        level=log_level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+
+
+@app.command(epilog="Example: commonwatt demo --members 12 --days 1 --seed 7")
+def demo(
+    *,
+    members: Annotated[int, typer.Option(min=1, max=200, help="Members of the invented community.")] = 12,
+    days: Annotated[int, typer.Option(min=1, max=31, help="Days to play after the history.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same days.")] = 1,
+    profiles: Annotated[
+        Path | None,
+        typer.Option(exists=True, file_okay=False, help="Folder with recorded homes (load_kw.csv, pv_kw.csv, homes.csv, prices.csv)."),
+    ] = None,
+    homes: Annotated[
+        str | None, typer.Option(help="Recorded homes to play, comma-separated, one for each member.")
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Play this site file instead of an invented community.")
+    ] = None,
+    zone: Annotated[str | None, typer.Option(help="IANA zone of the recording's local stamps.")] = None,
+    export_price: Annotated[
+        float | None, typer.Option(min=-10.0, max=10.0, help="Flat feed-in price per kWh.")
+    ] = None,
+    start: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Local day to start on.")] = None,
+    output: Annotated[Path, typer.Option(help="Folder for report, result and store.")] = Path("commonwatt-demo"),
+    is_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,
+) -> None:
+    """Play a community, its devices and the controller for a day, in virtual time, and write a report."""
+    from controller.apps.demo_command import run_demo
+    from controller.apps.demo_options import DemoOptions
+
+    run_demo(
+        DemoOptions(
+            members=members,
+            days=days,
+            seed=seed,
+            output=output,
+            site_file=config,
+            profiles=profiles,
+            homes=tuple(part.strip() for part in homes.split(",")) if homes else (),
+            start=start.date() if start else None,
+            zone=zone,
+            export_price_eur_per_kwh=export_price,
+        ),
+        is_json=is_json,
+    )
+
+
+@app.command(epilog="Example: commonwatt check site.yaml")
+def check(
+    site: Annotated[Path, typer.Argument(help="The site file.")],
+    *,
+    is_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,
+) -> None:
+    """Check a site file and report every error at once."""
+    from controller.apps.check_command import check_file
+
+    raise typer.Exit(check_file(site, is_json=is_json))
+
+
+@app.command(epilog="Example: commonwatt run --config site.yaml --dry-run")
+def run(
+    *,
+    config: Annotated[Path, typer.Option(help="The site file.")],
+    is_dry_run: Annotated[bool, typer.Option("--dry-run", help="Plan and record, send nothing to devices.")] = False,
+    intervals: Annotated[int | None, typer.Option(min=1, help="Stop after this many intervals.")] = None,
+    is_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout at the end.")] = False,
+) -> None:
+    """Run the controller against the site's broker."""
+    from controller.apps.run_command import run_controller
+
+    raise typer.Exit(run_controller(config, is_dry_run=is_dry_run, intervals=intervals, is_json=is_json))
+
+
+@app.command(epilog="Example: commonwatt simulate --config site.yaml --seed 7")
+def simulate(
+    *,
+    config: Annotated[Path, typer.Option(help="The site file.")],
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same homes.")] = 1,
+    profiles: Annotated[Path | None, typer.Option(exists=True, file_okay=False, help="Folder with recorded homes.")] = None,
+    days: Annotated[int, typer.Option(min=1, max=60, help="Stop after this many days.")] = 7,
+    passwords: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="File with gateway:password lines, where the broker asks for them.")
+    ] = None,
+) -> None:
+    """Play the site's meters, batteries, cars and appliances on its broker, in real time."""
+    from controller.apps.simulate_command import run_simulation
+
+    raise typer.Exit(run_simulation(config, seed=seed, profiles=profiles, days=days, passwords=passwords))

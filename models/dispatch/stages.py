@@ -1,0 +1,210 @@
+"""The stages on one linear program: service, efficiency, equity, tie-break, each objective a bound of the next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from models.dispatch.integrality import Choice, choose_integers, must_keep_side
+from models.dispatch.layout import NONE, Layout, gather
+from models.dispatch.result import Termination
+from models.dispatch.solvers.protocol import LinearProgram, LinearSolution, Objective, SolverSession
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from models.dispatch.facts import Facts
+    from models.dispatch.problem import DispatchProblem, FloatArray, IntArray
+
+SERVICE_SHARE_FRAC = 0.3
+"""Share of the time left that branching in the service stage may take."""
+EFFICIENCY_SHARE_FRAC = 0.4
+EQUITY_SHARE_FRAC = 0.9
+"""The rest is for the tie-break and reading back."""
+BOUND_SLACK_EUR = 1e-6
+"""Added to each bound taken from a stage, so that the solvers' tolerances do not make it infeasible."""
+PRICED_EUR = 1e-7
+"""A reduced cost or dual above this is not zero: the optimum holds its column or row in place."""
+LEAST_SCALE_FRAC = 0.01
+"""Gaps are relative to the objective, or to this share of the plain bill where the objective is near zero."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageOutcome:
+    """How one stage ended."""
+
+    objective: Objective
+    solution: LinearSolution
+    """With duals, integers fixed; without a point if the stage failed."""
+    gap_frac: float
+
+
+@dataclass(slots=True, kw_only=True)
+class StageRun:
+    """The state of one run through the stages; owns nothing but its session's bounds."""
+
+    problem: DispatchProblem
+    facts: Facts
+    program: LinearProgram
+    layout: Layout
+    session: SolverSession
+    now_s: Callable[[], float]
+    """Seconds on a clock that only rises."""
+    end_s: float
+    """On that clock: nothing may run longer."""
+    mip_gap: float
+    outcomes: list[StageOutcome] = field(default_factory=list)
+
+    @property
+    def left_s(self) -> float:
+        """Time left [s]."""
+        return self.end_s - self.now_s()
+
+    def run_service(self) -> StageOutcome:
+        """Stage 0: least violation; what it leaves violated may not grow in the stages after it."""
+        outcome = self._run(Objective.SERVICE, share=SERVICE_SHARE_FRAC)
+        if outcome.solution.has_point:
+            layout = self.layout
+            for columns in (
+                layout.excess, layout.over_import, layout.over_export, layout.below, layout.above, layout.skipped,
+                layout.unserved,
+            ):  # fmt: skip
+                existing = columns[columns != NONE]
+                value = outcome.solution.x[existing]
+                self.session.set_column_bounds(existing, np.zeros(existing.shape), np.maximum(value, 0.0) + 1e-7)
+        return outcome
+
+    def run_efficiency(self) -> StageOutcome:
+        """Stage 1: min F."""
+        keep = must_keep_side(self.problem, self.facts)
+        return self._run(Objective.EFFICIENCY, share=EFFICIENCY_SHARE_FRAC, keep_side=keep)
+
+    def run_equity(self, budget_eur: float) -> StageOutcome:
+        """Stage 2: the weighted objective within F <= budget."""
+        row, offset = self.program.budget_row, self.program.objectives[Objective.COST][1]
+        slack = BOUND_SLACK_EUR * max(1.0, abs(budget_eur))
+        self.session.set_row_bounds(np.array([row]), np.array([-np.inf]), np.array([budget_eur - offset + slack]))
+        return self._run(Objective.EQUITY, share=EQUITY_SHARE_FRAC)
+
+    def run_tie_break(self, equity: LinearSolution) -> LinearSolution:
+        """Stage 3: among the optima of stage 2, integers fixed, the one closest to the running schedule.
+
+        The optima are the points that leave every column with a reduced cost and every row with a dual in place. On
+        them min sum |p - p_ref| over the control window, each power only moving towards its reference.
+        """
+        objective, columns, lower, upper = self._approach(equity.x)
+        if not columns.size:
+            return equity
+        program = self.program
+        low, high = program.column_lower.copy(), program.column_upper.copy()
+        low[columns], high[columns] = lower, upper
+        activity = _activity(program, equity.x)
+        is_held = (np.abs(equity.reduced_cost) > PRICED_EUR) | program.is_integer
+        low[is_held] = high[is_held] = equity.x[is_held]
+        held_rows = np.flatnonzero(np.abs(equity.row_dual) > PRICED_EUR)
+        self.session.set_column_bounds(np.arange(program.columns), np.minimum(low, high), high)
+        self.session.set_row_bounds(held_rows, activity[held_rows], activity[held_rows])
+        self.session.set_objective(objective, 0.0)
+        solution = self.session.solve_relaxed(deadline_s=max(self.left_s, 0.01))
+        return solution if solution.termination is Termination.OPTIMAL else equity
+
+    def _approach(self, x: FloatArray) -> tuple[FloatArray, IntArray, FloatArray, FloatArray]:
+        """Objective and bounds that move each power of the control window towards its reference, never beyond."""
+        program, steps = self.program, self.problem.exact_steps
+        objective = np.zeros(program.columns)
+        parts: list[tuple[IntArray, FloatArray]] = []
+        battery, ev = self.problem.reference_battery_kw[:, :steps], self.problem.reference_ev_kw[:, :steps]
+        known = np.isfinite(battery)
+        parts.append((self.layout.charge[:, :steps][known], np.maximum(battery[known], 0.0)))
+        parts.append((self.layout.discharge[:, :steps][known], np.maximum(-battery[known], 0.0)))
+        known = np.isfinite(ev) & (self.layout.ev_charge[:, :steps] != NONE)
+        parts.append((self.layout.ev_charge[:, :steps][known], ev[known]))
+        columns = np.concatenate([column for column, _ in parts])
+        target = np.concatenate([value for _, value in parts])
+        low, high, now = program.column_lower[columns], program.column_upper[columns], x[columns]
+        target = np.clip(target, low, high)
+        is_above = now > target
+        objective[columns] = np.where(is_above, 1.0, -1.0)
+        objective[columns[np.abs(now - target) < PRICED_EUR]] = 0.0
+        return objective, columns, np.where(is_above, target, low), np.where(is_above, high, np.maximum(target, now))
+
+    def _run(self, objective: Objective, *, share: float, keep_side: FloatArray | None = None) -> StageOutcome:
+        """Relaxed, then the nearest choice, then branching where the gap is still open."""
+        coefficients, offset = self.program.objectives[objective]
+        self.session.set_objective(coefficients, offset)
+        relaxed = self.session.solve_relaxed(deadline_s=self.left_s)
+        if not relaxed.has_point:
+            return self._finish(objective, relaxed, relaxed.bound)
+        bound = relaxed.bound
+        choice = choose_integers(self.problem, self.layout, relaxed.x, must_keep_side=keep_side)
+        if choice.is_kept and keep_side is not None:
+            return self._finish(objective, relaxed, bound)
+        best, best_choice = self._fix(choice), choice
+        if not best.has_point or self.gap_of(best.objective, bound) > self.mip_gap:
+            self._release()
+            self.session.solve_relaxed(deadline_s=max(self.left_s, 0.01))
+            gap_eur = 0.9 * self.mip_gap * self.scale_eur(relaxed.objective)
+            branched = self.session.solve_integer(deadline_s=max(share * self.left_s, 0.01), gap_eur=gap_eur)
+            bound = max(bound, branched.bound)
+            if branched.has_point and (not best.has_point or branched.objective < best.objective):
+                best_choice = _read_choice(self.program, branched.x)
+            best = self._fix(best_choice)
+        outcome = self._finish(objective, best, bound)
+        if objective is not Objective.EQUITY:
+            self._release()
+        return outcome
+
+    def _fix(self, choice: Choice) -> LinearSolution:
+        self.session.set_column_bounds(choice.columns, choice.values, choice.values)
+        return self.session.solve_relaxed(deadline_s=max(self.left_s, 0.01))
+
+    def _release(self) -> None:
+        integers = np.flatnonzero(self.program.is_integer)
+        lower, upper = self.program.column_lower[integers], self.program.column_upper[integers]
+        self.session.set_column_bounds(integers, lower, upper)
+
+    def _finish(self, objective: Objective, solution: LinearSolution, bound: float) -> StageOutcome:
+        gap = self.gap_of(solution.objective, bound) if solution.has_point else np.inf
+        outcome = StageOutcome(objective=objective, solution=solution, gap_frac=gap)
+        self.outcomes.append(outcome)
+        return outcome
+
+    def scale_eur(self, objective_eur: float) -> float:
+        """What a gap is relative to [EUR]."""
+        problem = self.problem
+        bill_eur = float(np.abs(problem.import_price_eur_per_kwh) * problem.step_h @ problem.demand_kw.sum(axis=0))
+        return max(abs(objective_eur), LEAST_SCALE_FRAC * bill_eur, 0.01)
+
+    def gap_of(self, objective_eur: float, bound_eur: float) -> float:
+        """Relative gap, never below 0."""
+        return max(objective_eur - bound_eur, 0.0) / self.scale_eur(objective_eur)
+
+
+def _activity(program: LinearProgram, x: FloatArray) -> FloatArray:
+    columns = np.repeat(np.arange(program.columns), np.diff(program.indptr))
+    result: FloatArray = np.bincount(program.indices, weights=program.values * x[columns], minlength=program.rows)
+    return result
+
+
+def _read_choice(program: LinearProgram, x: FloatArray) -> Choice:
+    columns = np.flatnonzero(program.is_integer)
+    return Choice(columns=columns, values=np.round(x[columns]), is_kept=True)
+
+
+def marginal_prices(
+    problem: DispatchProblem, facts: Facts, layout: Layout, efficiency: LinearSolution
+) -> FloatArray | None:
+    """[N, T] Worth to the community of one more kWh of demand at each member [EUR/kWh].
+
+    The dual of the balance in the efficiency stage; for a fixed position that of the community's import or export.
+    """
+    if not efficiency.row_dual.size:
+        return None
+    dual = efficiency.row_dual
+    takes = facts.fixed_kw > 0.0
+    by_import, by_export = gather(dual, layout.total_in_row)[None, :], -gather(dual, layout.total_out_row)[None, :]
+    fixed = np.where(takes, by_import, by_export)
+    result: FloatArray = np.where(facts.is_flexible, gather(dual, layout.balance_row), fixed) / problem.step_h
+    return result
