@@ -131,8 +131,6 @@ def _check_members_have_devices(site: Site) -> Iterator[Flaw]:
                     accepted = f"one device of kind {kind} with asset: {asset.id}, under gateways"
                     place = ("members", i, name, k)
                     yield Flaw(location=place, found="no device", accepted=accepted, concerns=(("gateways",),))
-    for location in [location for location, device in _devices(site) if device.kind == "community_meter"][1:]:
-        yield Flaw(location=location, found="a second community_meter", accepted="at most one")
 
 
 def _check_sharing(site: Site) -> Iterator[Flaw]:

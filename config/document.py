@@ -55,7 +55,9 @@ def read_document(text: str) -> Document:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-        return _unreadable(f"{place}{error.problem or error.context}", "the YAML language")
+        line = text.splitlines()[mark.line : mark.line + 1] if mark else []
+        hint = "a tab cannot indent; use spaces" if line and "\t" in line[0] else ""
+        return _unreadable(f"{place}{error.problem or error.context}", "the YAML language", hint)
     except (yaml.YAMLError, UnicodeError) as error:
         return _unreadable(" ".join(str(error).split()), "the YAML language, in UTF-8")
     except _TooLargeError as error:
@@ -63,8 +65,7 @@ def read_document(text: str) -> Document:
     return builder.document
 
 
-def _unreadable(found: str, accepted: str) -> Document:
-    hint = "tabs cannot indent; use spaces" if "'\\t'" in found else ""
+def _unreadable(found: str, accepted: str, hint: str = "") -> Document:
     return Document(data=None, flaws=[Flaw(location=(), found=found, accepted=accepted, hint=hint)])
 
 

@@ -83,7 +83,7 @@ class Store(Part):
 class Influxdb(Part):
     """Optional view of the store in InfluxDB; the token comes from a file or an environment variable."""
 
-    url: Annotated[str, Field(pattern=r"^https?://")]
+    url: Annotated[str, Field(pattern=r"^https?://", examples=["http://127.0.0.1:8086"])]
     org: str = "commonwatt"
     bucket: str = "commonwatt"
     token_file: Path | None = None

@@ -15,8 +15,8 @@ LARGEST_PAYLOAD_BYTES = 4096
 """[B] Ten times the largest message there is; longer payloads are not even parsed."""
 
 SCHEMA_VERSION = 1
-EARLIEST_UTC = datetime(2024, 1, 1, tzinfo=UTC)
-"""Stamps before this come from a clock that was never set."""
+EARLIEST_UTC = datetime(2000, 1, 1, tzinfo=UTC)
+"""Stamps before this come from a clock that was never set; recorded days of this century can be played as they are."""
 LATEST_UTC = datetime(2101, 1, 1, tzinfo=UTC)
 
 Stamp = Annotated[
@@ -85,16 +85,16 @@ def moment(stamp: str) -> datetime:
     """The moment of a stamp, in UTC.
 
     Raises:
-        StampError: No such moment, or outside 2024 to 2100.
+        StampError: No such moment, or outside 2000 to 2100.
     """
     try:
         instant = datetime.fromisoformat(stamp)
         if not EARLIEST_UTC <= instant < LATEST_UTC:
-            message = "outside the years 2024 to 2100"
+            message = "outside the years 2000 to 2100"
             raise StampError(message)
         return instant.astimezone(UTC)
     except (ValueError, OverflowError) as error:
-        message = "no moment of the years 2024 to 2100"
+        message = "no moment of the years 2000 to 2100"
         raise StampError(message) from error
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from controller.apps.demo_options import DemoOptions
 from controller.apps.demo_world import DemoWorld, history_intervals
-from controller.apps.wiring import Surroundings, running_parts
+from controller.apps.wiring import Surroundings, freeze_memory, running_parts
 from controller.loop.controller import Controller
 from controller.loop.cycle import CycleReport
 from controller.record.store import Store
@@ -103,6 +103,7 @@ async def _play(
             start_utc=world.start_utc,
             states=world.history.end_states,
         )
+        freeze_memory()
         loop = asyncio.get_running_loop()
         if isinstance(loop, VirtualLoop):
             loop.stall.reset()

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from controller.apps.demo import play
-from controller.apps.demo_measure import measure
+from controller.apps.demo_measure import count_intervals, measure
 from controller.apps.demo_options import DemoOptions
 from controller.apps.demo_world import DemoWorld, build_world
 from controller.apps.report import print_summary, write_report
@@ -33,7 +33,7 @@ def run_demo(options: DemoOptions, *, is_json: bool) -> None:
     console = Console(stderr=True)
     with console.status("Building the community and playing its history ..."):
         world = build_world(options)
-    count = round((world.end_utc - world.start_utc).total_seconds() / 60 / world.site.interval_min)
+    count = count_intervals(world)
     with Progress(
         TextColumn("{task.description}"),
         BarColumn(),

@@ -22,6 +22,7 @@ from controller.apps.demo_world import DemoWorld
 from controller.record.reader import Reader, open_reader
 from controller.record.records import SettledInterval
 from models.domain.arrays import FloatArray
+from models.domain.errors import SettlementError
 from models.domain.tariff import StepPrices, local_price
 from models.fairness.indices import measure_gini
 
@@ -32,6 +33,13 @@ def measure(world: DemoWorld, played: PlayedDemo) -> tuple[dict[str, object], De
     """The JSON object and the report's series."""
     with open_reader(played.store_path) as reader:
         settled = reader.settled(world.start_utc, world.end_utc)
+        if len(settled) < count_intervals(world):
+            # Figures of a part of the days beside those of all of them would mislead.
+            message = (
+                f"the store has {len(settled)} of the {count_intervals(world)} intervals of these days: the controller "
+                f"could not meter the others; messages taken and dropped: {reader.counters()}"
+            )
+            raise SettlementError(message)
         prices = demo_prices(world)
         before = describe_course(world, uncontrolled_flows(world), prices, alone_cost(world, prices))
         flows = controlled_flows(world, settled)
@@ -39,6 +47,11 @@ def measure(world: DemoWorld, played: PlayedDemo) -> tuple[dict[str, object], De
         series = _series(world, played, flows, before, after, prices)
         figures = _figures(world, played, reader, settled, before, after)
     return figures, series
+
+
+def count_intervals(world: DemoWorld) -> int:
+    """Intervals that the demo's days have."""
+    return round((world.end_utc - world.start_utc) / timedelta(minutes=world.site.interval_min))
 
 
 def _figures(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -35,7 +36,7 @@ def write_report(folder: Path, result: Mapping[str, Any], series: DemoSeries, no
         series=series,
         notes=notes,
         first=series.starts_utc[0].astimezone(zone),
-        last=series.starts_utc[-1].astimezone(zone),
+        last=(series.starts_utc[-1] + timedelta(hours=series.interval_h)).astimezone(zone),
         plots={
             "import": Markup(figures.draw_import(series)),
             "batteries": Markup(figures.draw_batteries(series)),

@@ -17,7 +17,7 @@ import numpy as np
 from config.load import load_site
 from config.schema import Site
 from controller.apps.broker_access import broker_address, controller_credentials
-from controller.apps.wiring import Surroundings, running_parts
+from controller.apps.wiring import Surroundings, freeze_memory, running_parts
 from controller.loop.cycle import CycleReport
 from controller.loop.service import CrashLoopError
 from controller.record.forwarder import Forwarder
@@ -97,6 +97,7 @@ async def _run(site: Site, surroundings: Surroundings, tally: _Tally, intervals:
 
     async with running_parts(site, SystemClock(), surroundings) as controller:
         controller.cycle.watchers.append(note)
+        freeze_memory()
         with ExitStack() as stack:
             _start_forwarder(site, surroundings, stack)
             running = asyncio.create_task(controller.run(), name="controller")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -169,6 +170,15 @@ def _assemble(
         listener=listener,
         store=store,
     )
+
+
+def freeze_memory() -> None:
+    """Leave all that was made so far out of garbage collection: what is there at the start stays to the end.
+
+    A full collection over the imported libraries held the loop for 0.06 s; afterwards it sees only what is new.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def read_price_book(site: Site) -> PriceBook:

@@ -26,6 +26,17 @@ class _Counters:
     after: Reading | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Totals:
+    """Counters at one instant [kWh]."""
+
+    import_kwh: float
+    export_kwh: float | None
+    """``None``: the device has no such counter, or did not say it."""
+    is_sampled: bool
+    """Sampled at that very instant, not interpolated."""
+
+
 @dataclass(slots=True)
 class _DeviceState:
     newest: Reading
@@ -115,11 +126,9 @@ class StateStore:
         start = _counters_at(
             state.boundaries.get(start_utc), start_utc, timedelta(minutes=self._interval_min)
         )
-        newest = state.newest
-        if newest.import_kwh_total is None or newest.ts_utc < start_utc:
+        if state.newest.ts_utc < start_utc:
             return MISSING_ENERGY
-        end = (newest.import_kwh_total, newest.export_kwh_total or 0.0, True)
-        return _difference(start, end)
+        return _difference(start, _totals_of(state.newest))
 
     def _note_boundary(self, state: _DeviceState, previous: Reading | None, reading: Reading) -> None:
         boundary = floor_to_interval(reading.ts_utc, self._interval_min)
@@ -130,38 +139,43 @@ class StateStore:
                 del state.boundaries[min(state.boundaries)]
 
 
-def _counters_at(
-    counters: _Counters | None, at_utc: datetime, longest: timedelta
-) -> tuple[float, float, bool] | None:
+def _counters_at(counters: _Counters | None, at_utc: datetime, longest: timedelta) -> _Totals | None:
     """Counters at an instant: sampled there, else interpolated between readings at most ``longest`` apart."""
-    if counters is None or counters.after is None or counters.after.import_kwh_total is None:
+    after = None if counters is None else _totals_of(counters.after)
+    if counters is None or counters.after is None or after is None:
         return None
-    after_import, after_export = counters.after.import_kwh_total, counters.after.export_kwh_total or 0.0
     if counters.after.ts_utc == at_utc:
-        return after_import, after_export, True
-    before = counters.before
-    if before is None or before.import_kwh_total is None:
+        return after
+    before = _totals_of(counters.before)
+    if counters.before is None or before is None or (before.export_kwh is None) != (after.export_kwh is None):
         return None
-    span = counters.after.ts_utc - before.ts_utc
+    span = counters.after.ts_utc - counters.before.ts_utc
     if not timedelta(0) < span <= longest:
         return None
-    part = (at_utc - before.ts_utc) / span
-    before_import, before_export = before.import_kwh_total, before.export_kwh_total or 0.0
-    return (
-        before_import + part * (after_import - before_import),
-        before_export + part * (after_export - before_export),
-        False,
+    part = (at_utc - counters.before.ts_utc) / span
+    export_kwh = None
+    if before.export_kwh is not None and after.export_kwh is not None:
+        export_kwh = before.export_kwh + part * (after.export_kwh - before.export_kwh)
+    return _Totals(
+        import_kwh=before.import_kwh + part * (after.import_kwh - before.import_kwh),
+        export_kwh=export_kwh,
+        is_sampled=False,
     )
 
 
-def _difference(
-    start: tuple[float, float, bool] | None, end: tuple[float, float, bool] | None
-) -> CountedEnergy:
-    if start is None or end is None:
+def _totals_of(reading: Reading | None) -> _Totals | None:
+    if reading is None or reading.import_kwh_total is None:
+        return None
+    return _Totals(import_kwh=reading.import_kwh_total, export_kwh=reading.export_kwh_total, is_sampled=True)
+
+
+def _difference(start: _Totals | None, end: _Totals | None) -> CountedEnergy:
+    # A counter that was said on one side only would be counted from zero: years of energy in one interval.
+    if start is None or end is None or (start.export_kwh is None) != (end.export_kwh is None):
         return MISSING_ENERGY
-    is_sampled = start[2] and end[2]
+    is_sampled = start.is_sampled and end.is_sampled
     return CountedEnergy(
-        import_kwh=max(0.0, end[0] - start[0]),
-        export_kwh=max(0.0, end[1] - start[1]),
+        import_kwh=max(0.0, end.import_kwh - start.import_kwh),
+        export_kwh=max(0.0, (end.export_kwh or 0.0) - (start.export_kwh or 0.0)),
         quality=MeterQuality.MEASURED if is_sampled else MeterQuality.INTERPOLATED,
     )

@@ -6,58 +6,60 @@ from typing import TYPE_CHECKING
 
 import pyomo.environ as pyo
 
-from models.dispatch.facts import SIGN_KW
+from models.dispatch.structure import Structure, pairs, steps
 
 if TYPE_CHECKING:
     from models.dispatch.facts import Facts
-    from models.dispatch.model import ModelIndex
     from models.dispatch.problem import DispatchProblem
 
 
-def add_members(m: pyo.ConcreteModel, problem: DispatchProblem, facts: Facts, index: ModelIndex) -> None:
+def add_members(m: pyo.ConcreteModel, problem: DispatchProblem, facts: Facts, structure: Structure) -> None:
     """All constraints that belong to one member or one device."""
-    add_balance(m, problem, facts, index)
-    add_side(m, facts, index)
-    add_connection(m, facts, index)
-    add_storage(m, problem, facts, index)
-    add_ev(m, problem, index)
-    add_runs(m, problem, index)
-    if index.is_elastic:
+    add_balance(m, problem, facts, structure)
+    add_side(m, problem, facts, structure)
+    add_connection(m, facts, structure)
+    add_storage(m, problem, facts, structure)
+    add_ev(m, problem, structure)
+    add_runs(m, problem, structure)
+    if structure.is_elastic:
         add_soft_storage(m, facts)
 
 
-def add_balance(m: pyo.ConcreteModel, problem: DispatchProblem, facts: Facts, index: ModelIndex) -> None:
+def _device_terms(
+    m: pyo.ConcreteModel, problem: DispatchProblem, structure: Structure
+) -> dict[tuple[int, int], list[pyo.Expression]]:
+    """ch + ev + shift (+ curt) of each flexible position, without discharging."""
+    terms: dict[tuple[int, int], list[pyo.Expression]] = {pair: [] for pair in pairs(structure.flexible)}
+    for b, battery in enumerate(problem.batteries):
+        for t in range(problem.step_h.shape[0]):
+            if (battery.member, t) in terms:
+                terms[battery.member, t].append(m.charge[b, t])
+    for e, t in m.ev_charge:
+        terms[problem.evs[e].member, t].append(m.ev_charge[e, t])
+    for s, k in m.start:
+        run = problem.runs[s]
+        for t in steps(run.option_kw[k] > 0.0):
+            terms[run.member, t].append(float(run.option_kw[k, t]) * m.start[s, k])
+    for pair in m.curtail:
+        terms[pair].append(m.curtail[pair])
+    return terms
+
+
+def add_balance(m: pyo.ConcreteModel, problem: DispatchProblem, facts: Facts, structure: Structure) -> None:
     """imp + buy - exp - sell - curt + unserved - sum ch + sum dis - sum ev - sum shift = d - g, flexible (i, t)."""
-    steps = problem.step_h.shape[0]
-    terms: dict[tuple[int, int], list[pyo.Expression]] = {pair: [] for pair in index.flexible}
-    for variable, sign in (
-        (m.grid_import, 1.0),
-        (m.pool_buy, 1.0),
-        (m.grid_export, -1.0),
-        (m.pool_sell, -1.0),
-        (m.curtail, -1.0),
-        (m.unserved, 1.0),
-        *([(m.excess, 1.0)] if index.is_elastic else []),
-    ):
+    terms = {pair: [-term for term in taking] for pair, taking in _device_terms(m, problem, structure).items()}
+    for b, battery in enumerate(problem.batteries):
+        for t in range(problem.step_h.shape[0]):
+            if (battery.member, t) in terms:
+                terms[battery.member, t].append(m.discharge[b, t])
+    supplies = [m.grid_import, m.pool_buy, m.unserved] + ([m.excess] if structure.is_elastic else [])
+    for variable in supplies:
         for pair in variable:
             if pair in terms:
-                terms[pair].append(sign * variable[pair])
-    for b, battery in enumerate(problem.batteries):
-        for t in range(steps):
-            if (battery.member, t) in terms:
-                terms[battery.member, t].append(m.discharge[b, t] - m.charge[b, t])
-    for e, t in index.ev:
-        terms[problem.evs[e].member, t].append(-m.ev_charge[e, t])
-    for s, k in index.start:
-        run = problem.runs[s]
-        for t in range(steps):
-            if run.option_kw[k, t] > 0.0:
-                terms[run.member, t].append(-float(run.option_kw[k, t]) * m.start[s, k])
-
-    def balance(_m: pyo.ConcreteModel, i: int, t: int) -> pyo.Expression:
-        return sum(terms[i, t]) == float(facts.fixed_kw[i, t])
-
-    m.balance = pyo.Constraint(index.flexible, rule=balance)
+                terms[pair].append(variable[pair])
+    m.balance = pyo.Constraint(
+        list(terms), rule=lambda m, i, t: sum(terms[i, t]) - given_kw(m, i, t) == float(facts.fixed_kw[i, t])
+    )
 
 
 def taken_kw(m: pyo.ConcreteModel, i: int, t: int) -> pyo.Expression:
@@ -72,41 +74,60 @@ def given_kw(m: pyo.ConcreteModel, i: int, t: int) -> pyo.Expression:
     return sum(terms)
 
 
-def add_side(m: pyo.ConcreteModel, facts: Facts, index: ModelIndex) -> None:
-    """One side of the meter at a time, in exact steps by a binary, beyond them relaxed.
+def add_side(m: pyo.ConcreteModel, problem: DispatchProblem, facts: Facts, structure: Structure) -> None:
+    """One side of the meter at a time, in exact steps by a binary, beyond them relaxed. With r = d - g:
 
     side_in     imp + buy <= D y
     side_out    exp + sell <= S (1 - y)
-    side_tail   (imp + buy) / D + (exp + sell) / S <= 1      (the same two with y in [0, 1], y eliminated)
+    side_link   imp + buy <= r y + ch + ev + shift + curt
+    side_tail   the same with y relaxed and eliminated:
+                imp + buy + (r / S) (exp + sell) <= r + ch + ev + shift + curt        where r >= 0
+                (1 - r / D) (imp + buy) <= ch + ev + shift + curt                     where r < 0
+
+    ``side_link`` follows from the first two and the balance, for whole y. Without it the relaxed model imports and sells
+    at once at half the battery's power for nothing; with it only by running energy through the battery, at a loss.
     """
     intake, outlet = facts.intake_limit_kw, facts.outlet_limit_kw
+    device = _device_terms(m, problem, structure)
+    exact = pairs(structure.side_exact)
     m.side_in = pyo.Constraint(
-        index.exact_side, rule=lambda m, i, t: taken_kw(m, i, t) - float(intake[i, t]) * m.side[i, t] <= 0.0
+        exact, rule=lambda m, i, t: taken_kw(m, i, t) - float(intake[i, t]) * m.side[i, t] <= 0.0
     )
     m.side_out = pyo.Constraint(
-        index.exact_side,
-        rule=lambda m, i, t: given_kw(m, i, t) + float(outlet[i, t]) * m.side[i, t] <= float(outlet[i, t]),
-    )
-    m.side_tail = pyo.Constraint(
-        index.tail_side,
-        rule=lambda m, i, t: taken_kw(m, i, t) / float(intake[i, t]) + given_kw(m, i, t) / float(outlet[i, t]) <= 1.0,
+        exact, rule=lambda m, i, t: given_kw(m, i, t) + float(outlet[i, t]) * m.side[i, t] <= float(outlet[i, t])
     )
 
+    def link(m: pyo.ConcreteModel, i: int, t: int) -> pyo.Expression:
+        net_kw = float(facts.fixed_kw[i, t])
+        return taken_kw(m, i, t) - net_kw * m.side[i, t] - sum(device[i, t]) <= 0.0
 
-def add_connection(m: pyo.ConcreteModel, facts: Facts, index: ModelIndex) -> None:
-    """imp + buy <= D and exp + sell <= S where a connection limit can bind and no side row says so already."""
-    is_open = facts.is_open
-    tight_in = facts.natural_intake_kw > facts.intake_limit_kw + SIGN_KW
-    tight_out = facts.natural_outlet_kw > facts.outlet_limit_kw + SIGN_KW
-    intake = [pair for pair in index.flexible if tight_in[pair] and not is_open[pair]]
-    outlet = [pair for pair in index.flexible if tight_out[pair] and not is_open[pair]]
-    intake = [pair for pair in intake if pair in m.grid_import or pair in m.pool_buy]
-    outlet = [pair for pair in outlet if pair in m.grid_export or pair in m.pool_sell]
-    m.intake = pyo.Constraint(intake, rule=lambda m, i, t: taken_kw(m, i, t) <= float(facts.intake_limit_kw[i, t]))
-    m.outlet = pyo.Constraint(outlet, rule=lambda m, i, t: given_kw(m, i, t) <= float(facts.outlet_limit_kw[i, t]))
+    def tail(m: pyo.ConcreteModel, i: int, t: int) -> pyo.Expression:
+        net_kw = float(facts.fixed_kw[i, t])
+        if net_kw >= 0.0:
+            share = net_kw / float(outlet[i, t])
+            return taken_kw(m, i, t) + share * given_kw(m, i, t) - sum(device[i, t]) <= net_kw
+        return (1.0 - net_kw / float(intake[i, t])) * taken_kw(m, i, t) - sum(device[i, t]) <= 0.0
+
+    m.side_link = pyo.Constraint(exact, rule=link)
+    m.side_tail = pyo.Constraint(pairs(structure.side_tail), rule=tail)
 
 
-def add_storage(m: pyo.ConcreteModel, problem: DispatchProblem, facts: Facts, index: ModelIndex) -> None:
+def add_connection(m: pyo.ConcreteModel, facts: Facts, structure: Structure) -> None:
+    """A connection limit that can bind where no side row says so already.
+
+    intake    imp + buy <= D
+    outlet    exp + sell <= S
+    """
+    intake, outlet = facts.intake_limit_kw, facts.outlet_limit_kw
+    m.intake = pyo.Constraint(
+        pairs(structure.intake_row), rule=lambda m, i, t: taken_kw(m, i, t) <= float(intake[i, t])
+    )
+    m.outlet = pyo.Constraint(
+        pairs(structure.outlet_row), rule=lambda m, i, t: given_kw(m, i, t) <= float(outlet[i, t])
+    )
+
+
+def add_storage(m: pyo.ConcreteModel, problem: DispatchProblem, facts: Facts, structure: Structure) -> None:
     """State of charge and direction.
 
     storage          soc_t - soc_(t-1) - h_t (eta_c ch_t - dis_t / eta_d) = 0        soc_(-1) = the start
@@ -124,26 +145,26 @@ def add_storage(m: pyo.ConcreteModel, problem: DispatchProblem, facts: Facts, in
             return m.soc[b, t] - change == battery.soc_start_kwh
         return m.soc[b, t] - m.soc[b, t - 1] - change == 0.0
 
-    m.storage = pyo.Constraint(index.battery, rule=storage)
+    m.storage = pyo.Constraint(list(m.charge), rule=storage)
     m.direction_in = pyo.Constraint(
-        index.exact_direction,
+        pairs(structure.direction_exact),
         rule=lambda m, b, t: m.charge[b, t] - float(charge_limit[b, t]) * m.direction[b, t] <= 0.0,
     )
     m.direction_out = pyo.Constraint(
-        index.exact_direction,
+        pairs(structure.direction_exact),
         rule=lambda m, b, t: (
             m.discharge[b, t] + float(discharge_limit[b, t]) * m.direction[b, t] <= float(discharge_limit[b, t])
         ),
     )
     m.direction_tail = pyo.Constraint(
-        index.tail_direction,
+        pairs(structure.direction_tail),
         rule=lambda m, b, t: (
             m.charge[b, t] / float(charge_limit[b, t]) + m.discharge[b, t] / float(discharge_limit[b, t]) <= 1.0
         ),
     )
 
 
-def add_ev(m: pyo.ConcreteModel, problem: DispatchProblem, index: ModelIndex) -> None:
+def add_ev(m: pyo.ConcreteModel, problem: DispatchProblem, structure: Structure) -> None:
     """Energy by departure, soft; charging is 0 or at least the minimum in exact steps.
 
     ev_energy   sum_t h_t eta ev_t + shortfall - surplus = needed       surplus <= one smallest pulse
@@ -151,7 +172,7 @@ def add_ev(m: pyo.ConcreteModel, problem: DispatchProblem, index: ModelIndex) ->
     ev_least    ev >= EV_min on
     """
     steps_of: dict[int, list[int]] = {e: [] for e in range(len(problem.evs))}
-    for e, t in index.ev:
+    for e, t in m.ev_charge:
         steps_of[e].append(t)
 
     def energy(m: pyo.ConcreteModel, e: int) -> pyo.Expression:
@@ -161,19 +182,19 @@ def add_ev(m: pyo.ConcreteModel, problem: DispatchProblem, index: ModelIndex) ->
 
     m.ev_energy = pyo.Constraint(range(len(problem.evs)), rule=energy)
     m.ev_most = pyo.Constraint(
-        index.ev_on, rule=lambda m, e, t: m.ev_charge[e, t] - problem.evs[e].charge_limit_kw * m.ev_on[e, t] <= 0.0
+        list(m.ev_on), rule=lambda m, e, t: m.ev_charge[e, t] - problem.evs[e].charge_limit_kw * m.ev_on[e, t] <= 0.0
     )
     m.ev_least = pyo.Constraint(
-        index.ev_on, rule=lambda m, e, t: m.ev_charge[e, t] - problem.evs[e].charge_min_kw * m.ev_on[e, t] >= 0.0
+        list(m.ev_on), rule=lambda m, e, t: m.ev_charge[e, t] - problem.evs[e].charge_min_kw * m.ev_on[e, t] >= 0.0
     )
 
 
-def add_runs(m: pyo.ConcreteModel, problem: DispatchProblem, index: ModelIndex) -> None:
+def add_runs(m: pyo.ConcreteModel, problem: DispatchProblem, structure: Structure) -> None:
     """sum_k s_k (+ skipped) = 1: each run takes exactly one of its start options, over the whole horizon."""
 
     def run_start(m: pyo.ConcreteModel, s: int) -> pyo.Expression:
         chosen = sum(m.start[s, k] for k in range(problem.runs[s].option_kw.shape[0]))
-        return (chosen + m.skipped[s] if index.is_elastic else chosen) == 1.0
+        return (chosen + m.skipped[s] if structure.is_elastic else chosen) == 1.0
 
     m.run_start = pyo.Constraint(range(len(problem.runs)), rule=run_start)
 

@@ -6,29 +6,26 @@ from typing import TYPE_CHECKING
 
 import pyomo.environ as pyo
 
+from models.dispatch.prices import (
+    EXCESS_PRICE,
+    OUTSIDE_PRICE,
+    SHARE_PRICE,
+    SKIPPED_PRICE,
+    THROUGHPUT_EUR_PER_KWH,
+    UNSERVED_PRICE,
+)
+
 if TYPE_CHECKING:
     from models.dispatch.facts import Facts
-    from models.dispatch.model import ModelIndex
+    from models.dispatch.structure import Structure
     from models.dispatch.problem import DispatchProblem
 
-THROUGHPUT_EUR_PER_KWH = 1e-5
-"""Keeps lossless or worthless energy from being moved in a circle; far below any price [EUR/kWh]."""
-EXCESS_PRICE = 1000.0
-"""Service stage: each kWh beyond a member's or the community's limit, before everything else."""
-OUTSIDE_PRICE = 100.0
-"""Service stage: each kWh by which a battery stays outside its limits, in each step."""
-SKIPPED_PRICE = 20.0
-"""Service stage: each kWh of a run that is not started."""
-UNSERVED_PRICE = 1.0
-"""Service stage: each kWh of demand that is not met."""
-SHARE_PRICE = 1e-3
-"""Service stage: the largest share unserved (by need and weight), in kWh of the community's demand."""
 BUDGET_PLACEHOLDER_EUR = 1e12
 """Right-hand side of the budget until the efficiency stage has been solved [EUR]."""
 
 
 def member_cost_eur(
-    m: pyo.ConcreteModel, problem: DispatchProblem, facts: Facts, index: ModelIndex, i: int
+    m: pyo.ConcreteModel, problem: DispatchProblem, facts: Facts, structure: Structure, i: int
 ) -> pyo.Expression:
     """C_i = sum_t h (p+ imp - p- exp + (pL + f) buy - pL sell) + wear + missing EV energy - value of the end state.
 
@@ -41,7 +38,7 @@ def member_cost_eur(
         p_in, p_out = float(problem.import_price_eur_per_kwh[t]), float(problem.export_price_eur_per_kwh[t])
         local, fee = float(problem.local_price_eur_per_kwh[t]), float(problem.network_fee_eur_per_kwh[t])
         prices = [(m.pool_buy, local + fee), (m.pool_sell, -local), (m.grid_import, p_in), (m.grid_export, -p_out)]
-        if index.is_elastic:
+        if structure.is_elastic:
             prices.append((m.excess, p_in))
         if not facts.is_flexible[i, t]:
             net_kw = float(facts.fixed_kw[i, t])
@@ -101,7 +98,8 @@ def violation(m: pyo.ConcreteModel, problem: DispatchProblem) -> pyo.Expression:
     step_h = problem.step_h
     total: list[pyo.Expression] = []
     total.extend(EXCESS_PRICE * float(step_h[t]) * m.excess[i, t] for i, t in m.excess)
-    total.extend(EXCESS_PRICE * float(step_h[t]) * (m.over_import[t] + m.over_export[t]) for t in m.over_import)
+    total.extend(EXCESS_PRICE * float(step_h[t]) * m.over_import[t] for t in m.over_import)
+    total.extend(EXCESS_PRICE * float(step_h[t]) * m.over_export[t] for t in m.over_export)
     total.extend(OUTSIDE_PRICE * (m.below[b, t] + m.above[b, t]) for b, t in m.below)
     for s, run in enumerate(problem.runs):
         total.append(SKIPPED_PRICE * float((run.option_kw @ step_h).max()) * m.skipped[s])
@@ -111,7 +109,7 @@ def violation(m: pyo.ConcreteModel, problem: DispatchProblem) -> pyo.Expression:
     return sum(total)
 
 
-def add_objectives(m: pyo.ConcreteModel, problem: DispatchProblem, facts: Facts, index: ModelIndex) -> None:
+def add_objectives(m: pyo.ConcreteModel, problem: DispatchProblem, facts: Facts, structure: Structure) -> None:
     """One objective for each stage, and the budget row that ties equity to efficiency.
 
     service      the violation (elastic model only)
@@ -120,14 +118,14 @@ def add_objectives(m: pyo.ConcreteModel, problem: DispatchProblem, facts: Facts,
     budget       F <= F* + eps max(0, F_alone - F*)            set between the stages
     """
     members = range(problem.demand_kw.shape[0])
-    weighted = sum(float(problem.weight[i]) * member_cost_eur(m, problem, facts, index, i) for i in members)
+    weighted = sum(float(problem.weight[i]) * member_cost_eur(m, problem, facts, structure, i) for i in members)
     equity = weighted + peak_cost_eur(m, problem) + throughput_eur(m, problem)
     if facts.is_burden.any():
-        equity = equity + problem.burden_price_frac * m.burden
+        equity = equity + problem.burden_price_frac * m.burden[0]
     equity = equity + sum(problem.access_shortfall_eur_per_kwh * m.access_missing[i] for i in m.access_missing)
     m.budget = pyo.Constraint(expr=community_cost_eur(m, problem) <= BUDGET_PLACEHOLDER_EUR)
     m.cost = pyo.Objective(expr=community_cost_eur(m, problem))
     m.efficiency = pyo.Objective(expr=community_cost_eur(m, problem) + throughput_eur(m, problem))
     m.equity = pyo.Objective(expr=equity)
-    if index.is_elastic:
+    if structure.is_elastic:
         m.service = pyo.Objective(expr=violation(m, problem))

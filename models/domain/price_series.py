@@ -132,5 +132,8 @@ def _epoch_s(stamp: str, stamps: Literal["utc", "local"], zone: ZoneInfo, place:
     first_s = int(local.timestamp())
     if datetime.fromtimestamp(first_s, zone).replace(tzinfo=None) != moment:
         raise SiteFileError(f"{place}: {stamp} does not exist in {zone.key}; the clock was put forward over it")
-    # In the repeated hour of autumn the second row with a label means the later moment.
-    return int(local.replace(fold=1).timestamp()) if before and before[-1] >= first_s else first_s
+    second_s = int(local.replace(fold=1).timestamp())
+    # In the repeated hour of autumn the second row with a label means the later moment; where the clock moves by less
+    # than the rows are apart there is no second one, and only the even distance tells.
+    is_even = len(before) > 1 and second_s - before[-1] == before[-1] - before[-2]
+    return second_s if before and (before[-1] >= first_s or is_even) else first_s

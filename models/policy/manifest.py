@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -10,6 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from models.domain.arrays import FloatArray
 from models.domain.errors import PolicyError
 from models.policy.observation import COMMUNITY_FEATURES, MEMBER_FEATURES, Feature, Float32Array
+
+SHIPPED_MODEL = Path(__file__).with_name("equity_policy.onnx")
+"""The policy that comes with CommonWatt; its manifest has the same name with the suffix ``.json``."""
 
 
 class _Part(BaseModel):

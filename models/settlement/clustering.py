@@ -34,6 +34,8 @@ def cluster_members(profile: FloatArray, clusters: int, rng: np.random.Generator
         raise SettlementError("clustering: accepted are one cluster or more of one member or more")
     if clusters >= members:
         return [np.array([member]) for member in range(members)]
+    distinct = len(np.unique(profile, axis=0))
+    clusters = min(clusters, distinct)
     best, best_spread = np.zeros(members, dtype=np.int64), np.inf
     for _ in range(RESTARTS):
         with warnings.catch_warnings():

@@ -5,6 +5,7 @@ Coalitions are boolean masks [K, P], or codes from 0 to 2^P - 1 whose bit i says
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -70,6 +71,54 @@ class TabulatedGame:
         """Marginal contributions along orders [K, P] -> [K, P], indexed by player."""
         codes = np.cumsum(np.int64(1) << orders, axis=1)
         return by_player(orders, np.diff(self.values[codes], axis=1, prepend=0.0))
+
+
+@dataclass(frozen=True, slots=True)
+class GroupedGame:
+    """A game whose players are groups of another game's players, which always come together."""
+
+    inner: Game
+    groups: Sequence[IntArray]
+    """Players of the inner game in each group; every one in exactly one."""
+
+    @property
+    def players(self) -> int:
+        """Number P of groups."""
+        return len(self.groups)
+
+    def evaluate(self, coalitions: BoolArray) -> FloatArray:
+        """Gain of coalitions of groups [K, P] -> [K]."""
+        return self.inner.evaluate(spread_groups(coalitions, self.groups))
+
+    def tabulate(self) -> FloatArray:
+        """Gain of all coalitions -> [2^P].
+
+        Raises:
+            SettlementError: Too many groups for a table.
+        """
+        check_table_size(self.players)
+        return self.evaluate(decode_coalitions(np.arange(1 << self.players), self.players))
+
+    def walk(self, orders: IntArray) -> FloatArray:
+        """Marginal contributions along orders [K, P] -> [K, P], indexed by group."""
+        return walk_by_evaluation(self.evaluate, orders)
+
+
+def spread_groups(coalitions: BoolArray, groups: Sequence[IntArray]) -> BoolArray:
+    """Coalitions of groups [K, P] as coalitions of their N members [K, N]."""
+    members = np.zeros((len(coalitions), sum(len(group) for group in groups)), dtype=np.bool_)
+    for player, group in enumerate(groups):
+        members[:, group] = coalitions[:, [player]]
+    return members
+
+
+def walk_by_evaluation(evaluate: Callable[[BoolArray], FloatArray], orders: IntArray) -> FloatArray:
+    """Marginal contributions along orders [K, P] of a game that can only evaluate coalitions -> [K, P]."""
+    players = orders.shape[1]
+    rank = np.argsort(orders, axis=1)
+    joined = rank[:, None, :] <= np.arange(players)[None, :, None]
+    gains = evaluate(joined.reshape(-1, players)).reshape(orders.shape)
+    return by_player(orders, np.diff(gains, axis=1, prepend=0.0))
 
 
 def encode_coalitions(coalitions: BoolArray) -> IntArray:

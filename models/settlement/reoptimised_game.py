@@ -14,7 +14,7 @@ from models.domain.errors import SettlementError
 from models.settlement.arrays import BoolArray, FloatArray, IntArray, freeze
 from models.settlement.coalition_day import CoalitionDay
 from models.settlement.coalition_program import CoalitionProgram, build_program
-from models.settlement.game import by_player, check_table_size, decode_coalitions
+from models.settlement.game import check_table_size, decode_coalitions, spread_groups, walk_by_evaluation
 from models.settlement.linear_program import LinearSolver, solve_by_scipy
 
 CostBatch = Callable[[CoalitionProgram, BoolArray, LinearSolver], FloatArray]
@@ -87,7 +87,6 @@ class ReoptimisedGame:
         self._groups = [np.array([i]) for i in range(members)] if groups is None else list(groups)
         if sorted(np.concatenate(self._groups).tolist()) != list(range(members)):
             raise SettlementError("groups: every member has to be in exactly one of them")
-        self._members = members
         self._program = build_program(day)
         self._solve = solve
         self._map_batches = map_batches
@@ -122,9 +121,7 @@ class ReoptimisedGame:
 
     def evaluate(self, coalitions: BoolArray) -> FloatArray:
         """Gain of coalitions of players [K, P] -> [K] [currency]."""
-        members = np.zeros((len(coalitions), self._members), dtype=np.bool_)
-        for player, group in enumerate(self._groups):
-            members[:, group] = coalitions[:, [player]]
+        members = spread_groups(coalitions, self._groups)
         gain = members @ self.alone_eur - self.cost_parts(members).sum(axis=1)
         return np.where(members.any(axis=1), gain, 0.0)
 
@@ -139,10 +136,7 @@ class ReoptimisedGame:
 
     def walk(self, orders: IntArray) -> FloatArray:
         """Marginal contributions along orders [K, P] -> [K, P], indexed by player [currency]."""
-        rank = np.argsort(orders, axis=1)
-        joined = rank[:, None, :] <= np.arange(self.players)[None, :, None]
-        gains = self.evaluate(joined.reshape(-1, self.players)).reshape(orders.shape)
-        return by_player(orders, np.diff(gains, axis=1, prepend=0.0))
+        return walk_by_evaluation(self.evaluate, orders)
 
 
 def _share_with_oneself(day: CoalitionDay, is_flexible: BoolArray) -> FloatArray:

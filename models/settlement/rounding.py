@@ -28,7 +28,7 @@ def round_to_total(parts: ArrayLike, total: ArrayLike) -> IntArray:
         SettlementError: A column adds up to something else than its total.
     """
     array = np.asarray(parts, dtype=np.float64)
-    columns = array.reshape(array.shape[0], -1)
+    columns = array[:, None] if array.ndim == 1 else array
     wanted = np.broadcast_to(np.asarray(total, dtype=np.int64), columns.shape[1:])
     # A part within a billionth of an integer is that integer: 2.9999999999 is a 3 that float sums left a little short.
     nearest = np.rint(columns)

@@ -10,7 +10,7 @@ import numpy as np
 
 from models.settlement.arrays import FloatArray, IntArray, freeze
 from models.settlement.clustering import split_inside
-from models.settlement.game import Game
+from models.settlement.game import Game, GroupedGame
 from models.settlement.sampling import StoppingRule, sample_values
 from models.settlement.shapley import find_exact_values
 
@@ -36,8 +36,9 @@ class Valuation:
 
     value_eur: FloatArray
     """[N] they add up to the gain of all [currency]."""
-    standard_error_eur: FloatArray
-    """[N] of sampling; 0 when exact; says nothing about the error of clustering [currency]."""
+    error_eur: FloatArray
+    """[N] standard error of sampling; for clusters, the error that the same clusters make in the metered game, where it
+    is known; 0 when exact [currency]."""
     method: Method
     players: int
     """Players of the game that was valued: members or clusters."""
@@ -73,14 +74,19 @@ def value_by_sampling(
 
 
 def value_by_clusters(
-    game: Game, groups: Sequence[IntArray], metered_value_eur: FloatArray, weight: FloatArray | None = None
+    game: Game,
+    groups: Sequence[IntArray],
+    metered: Game,
+    metered_value_eur: FloatArray,
+    weight: FloatArray | None = None,
 ) -> Valuation:
     """Exact values of clusters, split inside in proportion to the metered values of their members.
 
     Args:
         game: the game whose players are the clusters.
         groups: members of each cluster.
-        metered_value_eur: [N] values of the metered game, under the same weights [currency].
+        metered: the metered game, whose players are the members.
+        metered_value_eur: [N] its values, under the same weights [currency].
         weight: [N] weights of the members for the Kalai-Samet value (a cluster has their sum); none for the plain one.
 
     Raises:
@@ -88,10 +94,11 @@ def value_by_clusters(
     """
     rate = None if weight is None else np.array([weight[group].sum() for group in groups])
     values = split_inside(find_exact_values(game, rate), groups, metered_value_eur)
-    return _frozen(values, np.zeros(len(values)), Method.CLUSTERED, game.players)
+    same = split_inside(find_exact_values(GroupedGame(metered, groups), rate), groups, metered_value_eur)
+    return _frozen(values, np.abs(same - metered_value_eur), Method.CLUSTERED, game.players)
 
 
 def _frozen(value: FloatArray, error: FloatArray, method: Method, players: int, orders: int = 0) -> Valuation:
     freeze(value)
     freeze(error)
-    return Valuation(value_eur=value, standard_error_eur=error, method=method, players=players, orders=orders)
+    return Valuation(value_eur=value, error_eur=error, method=method, players=players, orders=orders)

@@ -114,7 +114,7 @@ def _value_groups(
     if len(groups) == day.shape[0]:
         return value_exactly(game, rate)
     metered = MeteredGame(day.import_wh, day.export_wh, day.prices)
-    return value_by_clusters(game, groups, _value_members(metered, *sampling, rate).value_eur, rate)
+    return value_by_clusters(game, groups, metered, _value_members(metered, *sampling, rate).value_eur, rate)
 
 
 def _find_excess_of_groups(game: ReoptimisedGame, groups: list[IntArray], share_eur: FloatArray) -> CoreExcess:

@@ -89,7 +89,7 @@ def settle(options: argparse.Namespace, day: CoalitionDay, rng: np.random.Genera
         "seconds": round(seconds, 3),
         "gain": round(settled.gain_eur, 6),
         "sum_of_shares": round(float(settled.share_eur.sum()), 6),
-        "max_standard_error": float(valuation.standard_error_eur.max()),
+        "max_standard_error": float(valuation.error_eur.max()),
         "mean_share": float(valuation.value_eur.mean()),
         "core_excess": settled.core.as_share(settled.gain_eur),
         "coalitions_evaluated": settled.coalitions_evaluated,
@@ -102,10 +102,11 @@ def settle(options: argparse.Namespace, day: CoalitionDay, rng: np.random.Genera
 def compare(options: argparse.Namespace, day: CoalitionDay, rng: np.random.Generator) -> dict[str, object]:
     """Error of clusters against the exact values (up to 12 members) or a long sampled run."""
     groups = cluster_members(day.net_kwh, options.players, rng)
-    metered = find_metered_values(day, options.members, rng)
+    metered_game = MeteredGame(day.import_wh, day.export_wh, day.prices)
+    metered = find_metered_values(metered_game, rng)
     start = time.perf_counter()
     of_groups = ReoptimisedGame(day, groups, map_batches=Workers(options.jobs))
-    clustered = value_by_clusters(of_groups, groups, metered).value_eur
+    clustered = value_by_clusters(of_groups, groups, metered_game, metered).value_eur
     clustered_s = time.perf_counter() - start
     of_members = ReoptimisedGame(day, map_batches=Workers(options.jobs))
     if options.members <= MOST_EXACT_REOPTIMISED:
@@ -113,7 +114,7 @@ def compare(options: argparse.Namespace, day: CoalitionDay, rng: np.random.Gener
     else:
         rule = StoppingRule(target_error_frac=1e-6, most_pairs=options.orders // 2)
         sampled = value_by_sampling(of_members, rule, rng)
-        reference, error = sampled.value_eur, sampled.standard_error_eur
+        reference, error = sampled.value_eur, sampled.error_eur
     mean = float(reference.mean())
     difference = np.abs(clustered - reference)
     return {
@@ -130,9 +131,8 @@ def compare(options: argparse.Namespace, day: CoalitionDay, rng: np.random.Gener
     }
 
 
-def find_metered_values(day: CoalitionDay, members: int, rng: np.random.Generator) -> FloatArray:
-    game = MeteredGame(day.import_wh, day.export_wh, day.prices)
-    if members <= 16:
+def find_metered_values(game: MeteredGame, rng: np.random.Generator) -> FloatArray:
+    if game.players <= 16:
         return find_exact_values(game)
     return value_by_sampling(game, StoppingRule(target_error_frac=0.005), rng).value_eur
 

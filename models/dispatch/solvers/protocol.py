@@ -11,7 +11,7 @@ import numpy as np
 from models.domain.errors import ProblemError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from models.dispatch.problem import BoolArray, FloatArray, IntArray
     from models.dispatch.result import Termination
@@ -49,8 +49,8 @@ class LinearProgram:
     is_integer: BoolArray
     objectives: Mapping[Objective, tuple[FloatArray, float]]
     """Coefficients and offset for each stage."""
-    row_names: tuple[str, ...]
-    column_names: tuple[str, ...]
+    row_names: Sequence[str]
+    column_names: Sequence[str]
     budget_row: int
     """Row of F <= budget; its upper side is open until it is set."""
 
@@ -86,7 +86,7 @@ class LinearProgram:
             _refuse(what, np.where(side == open_end, 0.0, side), self.row_names, has_limit=False)
 
 
-def _refuse(what: str, vector: FloatArray, names: tuple[str, ...] | None, *, has_limit: bool) -> None:
+def _refuse(what: str, vector: FloatArray, names: Sequence[str] | None, *, has_limit: bool) -> None:
     is_bad = ~np.isfinite(vector)
     if has_limit:
         is_bad |= np.abs(vector) > LARGEST_COEFFICIENT

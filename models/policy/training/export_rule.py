@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from pathlib import Path
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
+from models.policy.manifest import SHIPPED_MODEL
 from models.policy.observation import COMMUNITY_FEATURES, MEMBER_FEATURES, EquityState, Observation, observe
 from models.policy.rule import BURDEN_FLOOR_FRAC, EXPONENT, LOG_TARGET_BOUND, propose_by_burden
 
-POLICY_FILE = Path(__file__).parents[1] / "equity_policy.onnx"
-MANIFEST_FILE = POLICY_FILE.with_suffix(".json")
+MANIFEST_FILE = SHIPPED_MODEL.with_suffix(".json")
 
 OPERATOR_SET = 13
 """Of December 2020: every operator here exists unchanged since, and every onnxruntime in use reads it."""
@@ -139,5 +138,5 @@ def _golden_observation() -> Observation:
 
 if __name__ == "__main__":
     MODEL = build_graph()
-    POLICY_FILE.write_bytes(MODEL)
+    SHIPPED_MODEL.write_bytes(MODEL)
     MANIFEST_FILE.write_text(build_manifest(MODEL), encoding="utf-8")

@@ -14,12 +14,13 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
 from models.domain.errors import PolicyError
+from models.policy.manifest import SHIPPED_MODEL
 from models.policy.observation import COMMUNITY_FEATURES, MEMBER_FEATURES, EquityState, Observation, observe
 from models.policy.onnx_policy import OnnxPolicy
 from models.policy.rule import BurdenRule, propose_by_burden
-from models.policy.training.export_rule import MANIFEST_FILE, POLICY_FILE, build_graph, build_manifest
+from models.policy.training.export_rule import MANIFEST_FILE, build_graph, build_manifest
 
-MODEL, MANIFEST = POLICY_FILE.read_bytes(), MANIFEST_FILE.read_bytes()
+MODEL, MANIFEST = SHIPPED_MODEL.read_bytes(), MANIFEST_FILE.read_bytes()
 POLICY = OnnxPolicy(MODEL, MANIFEST)
 
 
@@ -74,7 +75,7 @@ def test_the_file_is_self_contained_and_conservative() -> None:
 
 
 def test_the_card_says_that_it_is_a_rule() -> None:
-    card = POLICY_FILE.with_suffix(".card.md").read_text(encoding="utf-8")
+    card = SHIPPED_MODEL.with_suffix(".card.md").read_text(encoding="utf-8")
     assert "This is a rule, not a trained policy." in card
     assert not POLICY.manifest.is_trained
 

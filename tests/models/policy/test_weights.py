@@ -71,26 +71,6 @@ def member(name: str, tier: int = 0) -> Member:
     return Member.model_validate({"id": name, "priority_tier": tier})
 
 
-def test_the_rule_asks_for_more_weight_where_the_burden_is_higher() -> None:
-    step = propose_by_burden(observe(state()))
-    assert step[0] < step[1] < step[2]
-    assert step[3] == 0.0
-    mean = (0.02 + 0.04 + 0.08) / 3
-    assert step[2] == pytest.approx(np.log((0.08 + 0.005) / (mean + 0.005)), abs=1e-5)
-
-
-def test_the_rule_stands_still_where_it_wants_to_be() -> None:
-    wanted = np.exp(propose_by_burden(observe(state())))
-    assert propose_by_burden(observe(state(weight=wanted))) == pytest.approx(np.zeros(4), abs=1e-5)
-
-
-@pytest.mark.parametrize("burden", [np.zeros(3), np.full(3, np.nan), np.array([0.0, 0.0, 2.0])])
-def test_the_rule_is_finite_for_burdens_of_nothing_and_of_everything(burden: FloatArray) -> None:
-    step = propose_by_burden(observe(state(burden=burden)))
-    assert np.isfinite(step).all()
-    assert (np.abs(step) <= np.log(5.0) + 1e-6).all()
-
-
 def test_a_live_proposal_comes_into_force_at_the_start_of_an_epoch() -> None:
     decision = decide(BurdenRule())
     assert decision.has_changed
