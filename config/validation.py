@@ -83,7 +83,10 @@ def _read_error(error: ErrorDetails, data: Any) -> Flaw:
     elif kind == "value_error" and isinstance(value, dict):
         accepted = str(error.get("ctx", {}).get("error", error["msg"]))
         return Flaw(location=location, found=_keys_and_kind(value), accepted=accepted)
-    return Flaw(location=location, found=show(location, value), accepted=accepted, hint=hint)
+    # A text where a mapping belongs may be a secret that slipped up a level.
+    is_misplaced = isinstance(value, str) and node is not None and node.get("type") in {"object", "array"}
+    found = "a text" if is_misplaced else show(location, value)
+    return Flaw(location=location, found=found, accepted=accepted, hint=hint)
 
 
 def _is_echo(error: ErrorDetails, data: Any) -> bool:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from config.currency import price_bound_per_kwh
 from config.schema import Site
 from config.tariff import Price, SeriesPrice
 from controller.loop.account import PeriodAccount
@@ -39,7 +40,7 @@ from devices.setpoint_publisher import SetpointPublisher
 from devices.telemetry_listener import TelemetryListener
 from models.domain.arrays import FloatArray
 from models.domain.errors import SiteFileError
-from models.domain.interval import billing_period, floor_to_interval
+from models.domain.interval import floor_to_interval, local_day_of
 from models.domain.price_series import PriceSeries, parse_price_series
 from models.domain.tariff import PriceBook
 
@@ -78,6 +79,9 @@ async def running_parts(site: Site, clock: Clock, surroundings: Surroundings) ->
             credentials=surroundings.credentials,
         )
         now_utc = clock.now_utc()
+        last = await store.read(lambda reader: reader.last_decision())
+        if last is not None and last.weights:
+            weigher.resume(last.weights, local_day_of(last.interval_start_utc, site.zone))
         history = await store.read(lambda reader: load_history(reader, site, now_utc))
         account = await store.read(lambda reader: load_account(reader, site, now_utc))
         registry = DeviceRegistry.from_site(site)
@@ -209,6 +213,7 @@ def _read_series(site: Site, price: Price) -> PriceSeries | None:
         name=path.name,
         time_column=price.time_column,
         price_column=price.price_column,
+        bound_eur_per_kwh=price_bound_per_kwh(site.community.currency),
         stamps=price.stamps,
         zone=site.zone,
     )

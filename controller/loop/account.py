@@ -24,9 +24,9 @@ class MemberTotals:
     billed_eur: FloatArray
     """[N] [currency]"""
     renewable_kwh: FloatArray
-    """[N]"""
+    """[N] of it from PV, own or shared."""
     consumption_kwh: FloatArray
-    """[N]"""
+    """[N] final use: without charging batteries."""
 
 
 class PeriodAccount:
@@ -49,17 +49,28 @@ class PeriodAccount:
         self._first_utc: datetime | None = None
 
     def add(self, settled: Sequence[SettledInterval]) -> None:
-        """Add closed intervals; one that begins a new period closes this account first."""
+        """Add closed intervals; one that begins a new period closes this account first, one of an earlier is left out.
+
+        Members who are no longer in the site file are left out as well.
+        """
         for interval in settled:
+            self.turn_to(interval.start_utc)
             if not self.period.contains(interval.start_utc):
-                self._open(billing_period(interval.start_utc, self._site.zone))
+                continue
             self._first_utc = self._first_utc or interval.start_utc
             for row in interval.allocations:
-                index = self._members[row.member]
+                index = self._members.get(row.member)
+                if index is None:
+                    continue
                 self._billed_eur[index] += to_eur(row.billed_micro)
                 self._renewable_kwh[index] += row.renewable_wh / WH_PER_KWH
-                self._consumption_kwh[index] += row.consumption_wh / WH_PER_KWH
+                self._consumption_kwh[index] += row.use_wh / WH_PER_KWH
             self.peak_kw = max(self.peak_kw, _mean_net_import_kw(interval))
+
+    def turn_to(self, now_utc: datetime) -> None:
+        """Open a new account if the period is over: the next plan must not count on a peak that was paid for before."""
+        if now_utc >= self.period.end_utc:
+            self._open(billing_period(now_utc, self._site.zone))
 
     def totals(self) -> MemberTotals:
         """Copies of the sums."""
@@ -69,12 +80,22 @@ class PeriodAccount:
             consumption_kwh=self._consumption_kwh.copy(),
         )
 
-    def income_eur(self, until_utc: datetime) -> FloatArray:
+    def elapsed_h(self, until_utc: datetime) -> float:
+        """Time from the account's first interval to ``until_utc`` [h]; 0 before the first."""
+        if self._first_utc is None:
+            return 0.0
+        return max(0.0, Span(start_utc=self._first_utc, end_utc=until_utc).hours)
+
+    def income_eur(self, until_utc: datetime, *, opened_utc: datetime | None = None) -> FloatArray:
         """[N] income pro-rated from the account's first interval to ``until_utc``; NaN for members without one.
 
         Incomes below the site's ``income_min_eur_per_month`` count as that; non-households are left out.
+
+        Args:
+            until_utc: End of the time that the income is for.
+            opened_utc: Its start while nothing has been billed yet; unset: there is no income for no time.
         """
-        first_utc = self._first_utc or self.period.start_utc
+        first_utc = self._first_utc or opened_utc or until_utc
         share = max(0.0, Span(start_utc=first_utc, end_utc=until_utc).hours) / self.period.hours
         least = self._site.by_law.income_min_eur_per_month
         incomes = [

@@ -107,10 +107,13 @@ class Cycle:
     async def replan(self, triggers: tuple[Trigger, ...]) -> CycleReport | None:
         """A re-plan of the rest of the running interval; nothing is settled."""
         async with self._one_at_a_time:
-            if self._interval_start_utc is None:
+            start_utc = self._interval_start_utc
+            interval = timedelta(minutes=self._site.interval_min)
+            # An interval that has ended is not planned anew: the next one's own cycle is about to begin.
+            if start_utc is None or self._clock.now_utc() >= start_utc + interval:
                 return None
             self._replans += 1
-            return await self._run(self._interval_start_utc, triggers, 0)
+            return await self._run(start_utc, triggers, 0)
 
     async def close_interval(self, end_utc: datetime) -> None:
         """Settle the interval that ended at ``end_utc`` and plan nothing: the last act before a stop."""
@@ -143,13 +146,18 @@ class Cycle:
         weighing = None
         with self._phase("weigh", progress):
             weighing = self._weigher.weigh(snapshot.taken_utc, self._account)
-        outlook, decision = None, _nothing_planned()
+        self._account.turn_to(start_utc)
+        outlook, decision = None, (undecided := _nothing_planned())
         with self._phase("plan", progress):
             outlook = self._forecaster.look_ahead(
                 start_utc if is_tick else snapshot.taken_utc, self._supply_demand_ratio
             )
             decision = await self._planner.decide(snapshot, outlook, self._weigher.in_force, self._account)
-            progress.faults.extend(decision.faults)
+        if decision is undecided:
+            # No prices or no forecast: the ladder's lower rungs need neither.
+            with self._phase("plan", progress):
+                decision = self._planner.fall_back(snapshot)
+        progress.faults.extend(decision.faults)
         async with self._dispatcher.exclusive:
             report = CycleReport(
                 decision_id=decision_id,

@@ -17,25 +17,33 @@ def powers_by_rule(
 
     Only homes whose meter is fresh are served: a rule that acts on an unknown net power would be a guess.
     """
-    meters = meters_by_member(site)
+    net_kw = _net_by_member(site, snapshot)
     powers = []
     for device in devices:
-        reading = snapshot.fresh.get(device.key)
-        readings = [snapshot.fresh.get(key) for key in meters[device.member]]
-        if reading is None or any(meter is None or meter.power_kw is None for meter in readings):
+        reading, home_kw = snapshot.fresh.get(device.key), net_kw[device.member]
+        if reading is None or home_kw is None:
             continue
-        net_kw = sum(meter.power_kw for meter in readings if meter is not None and meter.power_kw is not None)
-        wanted_kw = _wanted_kw(device, reading, net_kw)
-        if wanted_kw is not None:
-            powers.append(
-                DevicePower(
-                    device=device.key,
-                    member=device.member,
-                    power_kw=round(bound(wanted_kw, device), 3),
-                    reason=Reason.FALLBACK_RULE,
-                )
-            )
+        wanted_kw = _wanted_kw(device, reading, home_kw)
+        if wanted_kw is None:
+            continue
+        power_kw = bound(round(wanted_kw, 3), device)
+        powers.append(
+            DevicePower(device=device.key, member=device.member, power_kw=power_kw, reason=Reason.FALLBACK_RULE)
+        )
+        if isinstance(device.asset, Battery):
+            # What this battery takes over, the home's next one must not take over again.
+            net_kw[device.member] = home_kw + power_kw - (reading.power_kw or 0.0)
     return tuple(powers)
+
+
+def _net_by_member(site: Site, snapshot: Snapshot) -> dict[str, float | None]:
+    """Net power at each member's meters [kW]; ``None`` where it is not known of all of them."""
+    net_kw: dict[str, float | None] = {}
+    for member, keys in meters_by_member(site).items():
+        readings = [snapshot.fresh.get(key) for key in keys]
+        known_kw = [meter.power_kw for meter in readings if meter is not None and meter.power_kw is not None]
+        net_kw[member] = sum(known_kw) if keys and len(known_kw) == len(keys) else None
+    return net_kw
 
 
 def meters_by_member(site: Site) -> dict[str, list[DeviceKey]]:

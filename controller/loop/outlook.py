@@ -13,7 +13,7 @@ from config.schema import Site
 from controller.loop.settling import PriceNow
 from models.domain.arrays import BoolArray, FloatArray, IntArray
 from models.domain.errors import CommonWattError
-from models.domain.interval import PlanSteps, billing_period_index, plan_steps
+from models.domain.interval import PlanSteps, billing_period_index, floor_to_interval, plan_steps
 from models.domain.market import LimitNotice
 from models.domain.tariff import PriceBook, StepPrices, local_price
 from models.forecast.demand import forecast_demand
@@ -118,7 +118,7 @@ class MeteredHistory:
     def history(self, now_utc: datetime, *, of_pv: bool) -> History:
         """The history up to the start of the running interval."""
         values = self._pv_kw if of_pv else self._demand_kw
-        end_utc = self._end_utc or now_utc
+        end_utc = self._end_utc or floor_to_interval(now_utc, self._interval // timedelta(minutes=1))
         return History(
             start_utc=end_utc - values.shape[1] * self._interval,
             interval_s=int(self._interval.total_seconds()),
@@ -174,7 +174,7 @@ class Forecaster:
                 latitude_deg=where.latitude_deg if where else None,
                 longitude_deg=where.longitude_deg if where else None,
             ),
-            limits=self._limits(steps.starts_utc),
+            limits=self._limits(steps.starts_utc, steps.step_h),
             stored_value_eur_per_kwh=self._stored_value(steps, prices),
             zone=self._site.zone,
         )
@@ -188,20 +188,28 @@ class Forecaster:
             import_eur_per_kwh=float(prices.import_price_eur_per_kwh[0]),
             export_eur_per_kwh=float(prices.export_price_eur_per_kwh[0]),
             local_eur_per_kwh=float(local[0]),
-            is_islanded=bool(self._limits((start_utc,)).is_islanded[0]),
+            is_islanded=bool(self._limits((start_utc,), interval_h).is_islanded[0]),
         )
 
-    def _limits(self, starts_utc: Sequence[datetime]) -> StepLimits:
+    def _limits(self, starts_utc: Sequence[datetime], step_h: FloatArray) -> StepLimits:
+        """Limits of each step; one that begins within a step holds for all of it, for it has to be kept from there on."""
         community = self._site.community
         import_kw = np.full(len(starts_utc), community.import_limit_kw)
         export_kw = np.full(len(starts_utc), community.export_limit_kw)
+        start_s = np.array([start.timestamp() for start in starts_utc])
+        is_islanded = np.zeros(len(starts_utc), dtype=np.bool_)
         for notice in self.limits:
-            applies = np.array([start >= notice.valid_from_utc for start in starts_utc])
-            import_kw[applies] = _or(notice.import_kw, community.import_limit_kw)
-            export_kw[applies] = _or(notice.export_kw, community.export_limit_kw)
-        return StepLimits(
-            import_kw=import_kw, export_kw=export_kw, is_islanded=(import_kw <= 0.0) & (export_kw <= 0.0)
-        )
+            late_s = notice.valid_from_utc.timestamp() - start_s
+            applies, begins = late_s <= 0.0, (late_s > 0.0) & (late_s < step_h * 3600.0)
+            own_import_kw = _or(notice.import_kw, community.import_limit_kw)
+            own_export_kw = _or(notice.export_kw, community.export_limit_kw)
+            import_kw[applies], export_kw[applies] = own_import_kw, own_export_kw
+            is_island = own_import_kw <= 0.0 and own_export_kw <= 0.0
+            is_islanded[applies] = is_island
+            if not is_island:
+                import_kw[begins] = np.minimum(import_kw[begins], own_import_kw)
+                export_kw[begins] = np.minimum(export_kw[begins], own_export_kw)
+        return StepLimits(import_kw=import_kw, export_kw=export_kw, is_islanded=is_islanded)
 
     def _stored_value(self, steps: PlanSteps, prices: StepPrices) -> float:
         hours = tuple(steps.end_utc + timedelta(hours=hour) for hour in range(24))

@@ -89,5 +89,5 @@ def _curtailments(
 
 def _power(device: ControlledDevice, power_kw: float, reason: Reason) -> DevicePower:
     return DevicePower(
-        device=device.key, member=device.member, power_kw=round(bound(power_kw, device), 3), reason=reason
+        device=device.key, member=device.member, power_kw=bound(round(power_kw, 3), device), reason=reason
     )

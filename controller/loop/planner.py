@@ -19,6 +19,7 @@ from models.dispatch.audit import audit_plan
 from models.dispatch.problem import FloatArray
 from models.dispatch.result import Plan, Termination
 from models.domain.errors import ProblemError
+from models.domain.interval import floor_to_interval
 from models.domain.snapshot import Snapshot
 
 
@@ -87,6 +88,10 @@ class Planner:
             faults=(),
         )
 
+    def fall_back(self, snapshot: Snapshot) -> PlanDecision:
+        """The ladder below a solved plan, for a plan phase that did not come so far as to ask for one."""
+        return self._fall_back(snapshot, (), self._real_s())
+
     def _fall_back(self, snapshot: Snapshot, faults: tuple[str, ...], started_s: float) -> PlanDecision:
         powers = self._previous(snapshot)
         if powers:
@@ -105,8 +110,9 @@ class Planner:
         return tuple(power for power in powers if power.device in snapshot.fresh)
 
     def _fine_end_utc(self, starts_utc: tuple[datetime, ...]) -> datetime:
-        # Coarse steps say too little about a quarter of an hour to be followed.
-        return starts_utc[0] + timedelta(minutes=self._site.horizon.fine_steps * self._site.interval_min)
+        # Coarse steps say too little about a quarter of an hour to be followed. Step 0 may be a part of an interval.
+        interval_min, fine_steps = self._site.interval_min, self._site.horizon.fine_steps
+        return floor_to_interval(starts_utc[0], interval_min) + timedelta(minutes=fine_steps * interval_min)
 
     def _without_plan(
         self, rung: Rung, powers: tuple[DevicePower, ...], faults: tuple[str, ...], started_s: float

@@ -20,8 +20,8 @@ from models.domain.telemetry import DeviceKey, Reading
 SHORTFALL_FACTOR = 5.0
 """Energy missing at a car's departure costs this many times the dearest import price."""
 LEAST_SHORTFALL_EUR_PER_KWH = 1.0
-LEAST_NOWCAST_MIN = 3.0
-"""A re-plan takes the mean of the running interval for step 0 once this much of it has passed [min]."""
+LEAST_NOWCAST_FRAC = 0.2
+"""A re-plan takes the mean of the running interval for step 0 once this much of it has passed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +33,7 @@ class BuiltProblem:
     evs: tuple[ControlledDevice, ...]
     runs: tuple[ControlledDevice, ...]
     left_out: tuple[DeviceKey, ...]
-    """Devices without fresh readings: not planned, no setpoint."""
+    """Devices without fresh readings, and batteries that do not say how full they are: not planned, no setpoint."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,12 +81,12 @@ def build_problem(
     """
     steps, totals = outlook.steps, account.totals()
     fresh = [device for device in devices if device.key in snapshot.fresh]
-    batteries = tuple(device for device in fresh if isinstance(device.asset, Battery))
+    batteries = tuple(device for device in fresh if _is_storable(device, snapshot))
     evs = tuple(device for device in fresh if _is_chargeable(device, snapshot))
     runs = tuple(device for device in fresh if _is_requested(device, snapshot))
     passed_h = max(0.0, (steps.starts_utc[0] - snapshot.interval_start_utc) / timedelta(hours=1))
     energies = meter_interval(site, snapshot.running)
-    demand_kw, pv_kw = _nowcast(outlook, energies, passed_h)
+    demand_kw, pv_kw = _nowcast(site, outlook, energies, passed_h)
     shortfall = max(LEAST_SHORTFALL_EUR_PER_KWH, SHORTFALL_FACTOR * float(np.max(outlook.prices.import_price_eur_per_kwh)))
     limits = outlook.limits
     problem = DispatchProblem(
@@ -110,7 +110,7 @@ def build_problem(
         peak_floor_kw=np.array([account.peak_kw] + [0.0] * int(np.max(outlook.billing_period))),
         peak_period=outlook.billing_period,
         weight=weights,
-        income_eur=account.income_eur(steps.end_utc),
+        income_eur=account.income_eur(steps.end_utc, opened_utc=steps.starts_utc[0]),
         billed_eur=totals.billed_eur,
         is_priority=np.array([member.priority_tier.reveal() > 0 for member in site.members]),
         renewable_kwh=totals.renewable_kwh,
@@ -125,8 +125,18 @@ def build_problem(
         reference_battery_kw=_reference(batteries, outlook, running),
         reference_ev_kw=_reference(evs, outlook, running),
     )
-    left_out = tuple(device.key for device in devices if device.key not in snapshot.fresh)
+    planned = [device.key for device in batteries]
+    left_out = tuple(
+        device.key
+        for device in devices
+        if device.key not in snapshot.fresh or (isinstance(device.asset, Battery) and device.key not in planned)
+    )
     return BuiltProblem(problem=problem, batteries=batteries, evs=evs, runs=runs, left_out=left_out)
+
+
+def _is_storable(device: ControlledDevice, snapshot: Snapshot) -> bool:
+    """A battery that does not say its state of charge cannot be planned; all others still can."""
+    return isinstance(device.asset, Battery) and snapshot.fresh[device.key].soc_frac is not None
 
 
 def _is_chargeable(device: ControlledDevice, snapshot: Snapshot) -> bool:
@@ -146,10 +156,12 @@ def _metered_net_kwh(energies: tuple[MemberEnergy, ...]) -> FloatArray:
     return np.array([energy.import_kwh - energy.export_kwh for energy in energies])
 
 
-def _nowcast(outlook: Outlook, energies: tuple[MemberEnergy, ...], passed_h: float) -> tuple[FloatArray, FloatArray]:
+def _nowcast(
+    site: Site, outlook: Outlook, energies: tuple[MemberEnergy, ...], passed_h: float
+) -> tuple[FloatArray, FloatArray]:
     """Forecasts whose step 0 is what was seen in the running interval, where a re-plan has seen enough of it."""
     demand_kw, pv_kw = outlook.demand.mean_kw.copy(), outlook.pv.mean_kw.copy()
-    if passed_h * 60.0 >= LEAST_NOWCAST_MIN:
+    if passed_h * 60.0 >= LEAST_NOWCAST_FRAC * site.interval_min:
         for index, energy in enumerate(energies):
             if energy.quality is not MeterQuality.MISSING and energy.has_all_devices:
                 demand_kw[index, 0] = energy.demand_kwh / passed_h

@@ -79,6 +79,8 @@ def _rating(member: Member, asset: Battery | Ev | ShiftableLoad | None) -> tuple
 def bound(power_kw: float, device: ControlledDevice) -> float:
     """Power brought inside the device's rating; a car's power below its least current becomes 0."""
     bounded_kw = min(max(power_kw, device.lowest_kw), device.highest_kw)
-    if isinstance(device.asset, Ev) and bounded_kw < device.asset.charge_min_kw * 0.999:
-        return 0.0
+    if isinstance(device.asset, Ev):
+        # The solver's tolerance must not cost a car its least current.
+        least_kw = min(device.asset.charge_min_kw, device.highest_kw)
+        return 0.0 if bounded_kw < least_kw * 0.999 else max(bounded_kw, least_kw)
     return bounded_kw

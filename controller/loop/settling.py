@@ -16,7 +16,6 @@ from models.domain.arrays import FloatArray, IntArray
 from models.domain.snapshot import CountedEnergy, MeterQuality
 from models.domain.telemetry import DeviceKey, Reading
 from models.settlement.colours import (
-    RENEWABLE,
     BatteryTraits,
     ColouredInterval,
     HomeFlows,
@@ -168,9 +167,9 @@ class IntervalSettler:
             received_wh = int(shared.received_wh[index, 0])
             sold_wh = int(shared.supplied_wh[index, 0])
             import_wh = int(shared.import_wh[index, 0])
-            origin_wh = coloured.consumption_wh[index]
             # Whole watt-hours; meters that disagree by less than their resolution must not give a negative part.
-            own_wh = max(0, round(float(origin_wh.sum())) - import_wh)
+            own_wh = max(0, round(float(coloured.consumption_wh[index].sum())) - import_wh)
+            use_wh = min(own_wh + import_wh, round(float(coloured.use_wh[index].sum())))
             local = price.local_eur_per_kwh
             fee = self._site.tariff.network_fee_eur_per_kwh
             rows.append(
@@ -181,7 +180,8 @@ class IntervalSettler:
                     own_wh=own_wh,
                     community_wh=received_wh,
                     grid_wh=import_wh - received_wh,
-                    renewable_wh=min(own_wh + received_wh, round(float(origin_wh[list(RENEWABLE)].sum()))),
+                    use_wh=use_wh,
+                    renewable_wh=min(use_wh, round(float(coloured.renewable_use_wh[index]))),
                     value_micro=to_micro((sold_wh * local - received_wh * (local + fee)) / WH_PER_KWH),
                     billed_micro=to_micro(float(money.cost_eur[index, 0])),
                     weight=float(weights[index]),

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime
 from enum import StrEnum
 
 from devices.clock import Clock
+
+LEAST_WAIT_S = 0.001
+"""Waits shorter than this are over: loop time is rounded [s]."""
 
 
 class Trigger(StrEnum):
@@ -36,30 +40,35 @@ class ReplanRequests:
         self._clock = clock
         self._debounce_s = debounce_s
         self._min_gap_s = min_gap_s
-        self._pending: dict[Trigger, None] = {}
+        self._pending: dict[Trigger, datetime] = {}
         self._asked = asyncio.Event()
         self._last_plan_s = float("-inf")
 
     def request(self, trigger: Trigger) -> None:
         """Ask for a re-plan; never blocks."""
-        self._pending[trigger] = None
+        self._pending[trigger] = self._clock.now_utc()
         self._asked.set()
 
-    def note_plan(self) -> None:
-        """A plan has just been made: older events are answered by it, and the gap starts anew."""
+    def note_plan(self, taken_utc: datetime) -> None:
+        """A plan has just been made: events before its snapshot are answered by it, and the gap starts anew.
+
+        Args:
+            taken_utc: When the plan's snapshot was taken; what came while it was being solved is not in it.
+        """
         self._last_plan_s = self._clock.monotonic_s()
-        self._pending.clear()
-        self._asked.clear()
+        self._pending = {trigger: asked for trigger, asked in self._pending.items() if asked > taken_utc}
+        if not self._pending:
+            self._asked.clear()
 
     async def next_batch(self) -> tuple[Trigger, ...]:
         """Wait until a re-plan is due; returns what asked for it, first asked first."""
         while True:
             await self._asked.wait()
             await asyncio.sleep(self._debounce_s)
-            wait_s = self._last_plan_s + self._min_gap_s - self._clock.monotonic_s()
-            if wait_s > 0.0:
+            # A plan made meanwhile starts the gap anew.
+            while (wait_s := self._last_plan_s + self._min_gap_s - self._clock.monotonic_s()) > LEAST_WAIT_S:
                 await asyncio.sleep(wait_s)
             if self._pending:
                 batch = tuple(self._pending)
-                self.note_plan()
+                self.note_plan(self._clock.now_utc())
                 return batch

@@ -13,8 +13,8 @@ from controller.loop.triggers import ReplanRequests, Trigger
 from devices.clock import Clock
 from models.domain.telemetry import DeviceKey, Reading
 
-LEAST_WATCH_S = 180.0
-"""A deviation is a mean over at least this long: a kettle is not a reason to re-plan [s]."""
+LEAST_WATCH_FRAC = 0.2
+"""A deviation is a mean over at least this part of an interval: a kettle is not a reason to re-plan."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +46,7 @@ class Watch:
 
     def note_cycle(self, report: CycleReport) -> None:
         """Remember what the new plan expects, and which devices it could count on."""
-        self._requests.note_plan()
+        self._requests.note_plan(report.snapshot.taken_utc)
         self._present = {key: True for key in report.snapshot.fresh} | {key: False for key in report.snapshot.stale}
         self._marks = {}
         plan = report.decision.plan
@@ -72,7 +72,7 @@ class Watch:
         mark = self._marks.get(key)
         if mark is not None and reading.import_kwh_total is not None:
             passed_s = (reading.ts_utc - mark.since_utc).total_seconds()
-            if passed_s >= LEAST_WATCH_S:
+            if passed_s >= LEAST_WATCH_FRAC * 60.0 * self._site.interval_min:
                 mean_kw = (_net_kwh(reading) - mark.net_kwh) * 3600.0 / passed_s
                 if abs(mean_kw - mark.planned_kw) > self._site.control.deviation_kw:
                     del self._marks[key]

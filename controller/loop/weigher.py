@@ -2,14 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from pathlib import Path
 
 import numpy as np
 
 from config.schema import Site
 from controller.loop.account import PeriodAccount
 from models.domain.arrays import FloatArray
+from models.domain.errors import PolicyError
+from models.domain.interval import Span, local_day_of
+from models.fairness.access import weigh_access
+from models.fairness.burden import weigh_burden
+from models.fairness.indices import find_worst, measure_gini
+from models.policy.observation import EquityState
+from models.policy.onnx_policy import OnnxPolicy
+from models.policy.weights import (
+    WeightDecision,
+    WeightPolicy,
+    carry_weights,
+    configure_weights,
+    decide_weights,
+)
+
+SHIPPED_MODEL = Path(__file__).parents[2] / "models" / "policy" / "equity_policy.onnx"
+"""The policy that comes with CommonWatt."""
+LEAST_MEAN_KW = 0.01
+"""Mean demand of a member before anything was metered, so that ratios to it stay finite [kW]."""
+HOURS_PER_YEAR = 8760.0
+TYPICAL_MEAN_KW = 3000.0 / HOURS_PER_YEAR
+"""A household's mean demand until its own is known: 3000 kWh a year [kW]."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,29 +41,124 @@ class Weighing:
     """What the weigh phase came to."""
 
     proposed: FloatArray | None
-    """[N] weights that the policy proposes; ``None`` when it is off or failed."""
+    """[N] weights that would come into force; ``None`` when the policy is off or failed."""
+    problem: str | None
+    """Why there is no proposal, or why it was not used."""
+    has_changed: bool
+    """New weights came into force just now."""
     figures: dict[str, float | None]
-    """Community figures of the policy."""
+    """Community figures: worst burden, Ginis, and how many proposals were limited."""
 
 
 class Weigher:
-    """Owner of the weights in force."""
+    """Owner of the weights in force, which change only when a settlement day begins."""
 
-    def __init__(self, site: Site) -> None:
-        """Start with the configured weights."""
+    def __init__(self, site: Site, policy: WeightPolicy | PolicyError | None) -> None:
+        """Start with the configured weights.
+
+        Args:
+            site: The site.
+            policy: A loaded policy, or why it could not be loaded.
+        """
         self._site = site
-        self.in_force: FloatArray = configured_weights(site)
+        self._policy = policy
+        self._current = configure_weights(site.members, site.by_law)
         self._epoch_day: date | None = None
+        self._last_share = np.zeros(len(site.members))
 
     @classmethod
     def from_site(cls, site: Site) -> Weigher:
-        return cls(site)
+        """Load the site's policy; a policy that cannot be used is reported each cycle and changes nothing."""
+        return cls(site, load_policy(site))
+
+    @property
+    def in_force(self) -> FloatArray:
+        """[N] weights that count for plan, key and money alike; mean 1."""
+        return self._current.weight
+
+    def resume(self, known: Mapping[str, float], epoch_day: date) -> None:
+        """Go on with the weights of an earlier run of the same settlement day or of a day before.
+
+        Args:
+            known: Weight by member id.
+            epoch_day: Settlement day for which they came into force.
+        """
+        if self._site.policy.mode == "live":
+            self._current = carry_weights(known, self._site.members, self._site.by_law)
+            self._epoch_day = epoch_day
 
     def weigh(self, now_utc: datetime, account: PeriodAccount) -> Weighing:
-        return Weighing(proposed=None, figures={})
+        """The proposal of this interval, and the weights in force from now on."""
+        day = local_day_of(now_utc, self._site.zone)
+        state = self._observe(now_utc, account)
+        decision = decide_weights(
+            state,
+            self._current,
+            self._policy,
+            mode=self._site.policy.mode,
+            is_epoch_start=day != self._epoch_day,
+            by_law=self._site.by_law,
+            max_log_step=self._site.policy.max_log_step,
+        )
+        self._current = decision.in_force
+        self._epoch_day = day
+        return Weighing(
+            proposed=None if decision.proposal is None else decision.proposal.weight,
+            problem=decision.problem,
+            has_changed=decision.has_changed,
+            figures=_figures(state, decision),
+        )
+
+    def _observe(self, now_utc: datetime, account: PeriodAccount) -> EquityState:
+        totals = account.totals()
+        income = account.income_eur(now_utc)
+        # Before the first settled interval there are no days to pro-rate an income to: the burden is unknown.
+        burden = weigh_burden(totals.billed_eur, np.where(income > 0.0, income, np.nan))
+        access = weigh_access(totals.renewable_kwh, totals.consumption_kwh)
+        members = self._site.members
+        return EquityState(
+            weight=self._current.weight,
+            burden_frac=burden,
+            access_frac=access,
+            is_priority=np.array([member.priority_tier.reveal() > 0 for member in members]),
+            pv_kwp=np.array([member.pv_kwp for member in members]),
+            battery_kwh=np.array([sum(battery.capacity_kwh for battery in member.batteries) for member in members]),
+            mean_demand_kw=_mean_demand_kw(totals.consumption_kwh, account.elapsed_h(now_utc)),
+            last_share_frac=self._last_share,
+            day_of_year=local_day_of(now_utc, self._site.zone).timetuple().tm_yday,
+            period_elapsed_frac=min(
+                1.0, Span(start_utc=account.period.start_utc, end_utc=now_utc).hours / account.period.hours
+            ),
+            gini_energy_burden=measure_gini(burden) or 0.0,
+            gini_renewable_access=measure_gini(access) or 0.0,
+        )
 
 
-def configured_weights(site: Site) -> FloatArray:
-    """[N] weights by priority tier, scaled to mean 1."""
-    weights = np.array([site.by_law.tier_weights[member.priority_tier.reveal()] for member in site.members])
-    return np.asarray(weights / weights.mean())
+def load_policy(site: Site) -> WeightPolicy | PolicyError | None:
+    """The site's policy, the shipped one, or why it cannot be used; ``None`` when the mode is ``off``."""
+    if site.policy.mode == "off":
+        return None
+    path = site.policy.model or SHIPPED_MODEL
+    try:
+        return OnnxPolicy(path.read_bytes(), path.with_suffix(".json").read_bytes())
+    except OSError as error:
+        return PolicyError(f"the policy model {path.name} or its manifest cannot be read: {error.strerror}")
+    except PolicyError as error:
+        return error
+
+
+def _mean_demand_kw(consumption_kwh: FloatArray, elapsed_h: float) -> FloatArray:
+    if elapsed_h <= 0.0 or not consumption_kwh.any():
+        return np.full(len(consumption_kwh), TYPICAL_MEAN_KW)
+    return np.maximum(consumption_kwh / elapsed_h, LEAST_MEAN_KW)
+
+
+def _figures(state: EquityState, decision: WeightDecision) -> dict[str, float | None]:
+    proposal = decision.proposal
+    return {
+        "worst_energy_burden": find_worst(state.burden_frac),
+        "gini_energy_burden": state.gini_energy_burden,
+        "gini_renewable_access": state.gini_renewable_access,
+        "proposals_limited": None if proposal is None else float(proposal.is_step_limited.sum()),
+        "proposals_at_bound": None if proposal is None else float(proposal.is_at_bound.sum()),
+    }

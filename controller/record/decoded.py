@@ -28,7 +28,7 @@ METERED_COLUMNS = (
     "member, quality, import_wh, export_wh, demand_wh, pv_wh, charge_wh, discharge_wh, ev_wh, shiftable_wh"
 )
 ALLOCATION_COLUMNS = (
-    "member, shared_wh, sold_wh, own_wh, community_wh, grid_wh, renewable_wh, value_micro, billed_micro, weight"
+    "member, shared_wh, sold_wh, own_wh, community_wh, grid_wh, use_wh, renewable_wh, value_micro, billed_micro, weight"
 )
 
 

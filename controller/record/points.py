@@ -137,6 +137,7 @@ def _allocation_fields(row: AllocationRow, revision: int) -> dict[str, FieldValu
         "own_wh": row.own_wh,
         "community_wh": row.community_wh,
         "grid_wh": row.grid_wh,
+        "use_wh": row.use_wh,
         "renewable_wh": row.renewable_wh,
         "value_eur": to_eur(row.value_micro),
         "billed_eur": to_eur(row.billed_micro),

@@ -80,8 +80,10 @@ class AllocationRow:
     """Consumed of the community's energy, by the colour of stored energy too."""
     grid_wh: int
     """Consumed of the grid's energy."""
+    use_wh: int
+    """Final use: consumption without charging, so that each watt-hour counts once."""
     renewable_wh: int
-    """Consumed from PV, own or shared."""
+    """Final use from PV, own or shared, directly or through a battery."""
     value_micro: int
     """For shared energy at the local price: + received, - paid."""
     billed_micro: int

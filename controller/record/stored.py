@@ -15,6 +15,7 @@ class PeriodTotals:
     billed_micro: int
     """+ paid, - received."""
     consumption_wh: int
+    use_wh: int
     renewable_wh: int
     shared_wh: int
     sold_wh: int

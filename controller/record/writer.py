@@ -78,7 +78,7 @@ def insert_settled(connection: sqlite3.Connection, settled: SettledInterval) -> 
     )
     connection.executemany(
         "INSERT INTO allocations VALUES (:start_s, :member, :revision, :shared_wh, :sold_wh, :own_wh, :community_wh,"
-        " :grid_wh, :renewable_wh, :value_micro, :billed_micro, :weight)",
+        " :grid_wh, :use_wh, :renewable_wh, :value_micro, :billed_micro, :weight)",
         ({**asdict(row), **common} for row in settled.allocations),
     )
 

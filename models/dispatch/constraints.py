@@ -113,7 +113,7 @@ def add_side(m: pyo.ConcreteModel, problem: DispatchProblem, facts: Facts, struc
 
 
 def add_connection(m: pyo.ConcreteModel, facts: Facts, structure: Structure) -> None:
-    """A connection limit that can bind where no side row says so already.
+    """A connection limit that can bind where no binary's row says so already.
 
     intake    imp + buy <= D
     outlet    exp + sell <= S

@@ -34,7 +34,7 @@ class Structure:
     side_tail: BoolArray
     """[N, T] positions of open sign beyond it."""
     intake_row: BoolArray
-    """[N, T] the import limit of a connection can bind, and no side row says so."""
+    """[N, T] the import limit of a connection can bind, and no binary's row says so."""
     outlet_row: BoolArray
     """[N, T]"""
     curtail: BoolArray
@@ -89,8 +89,8 @@ def decide_structure(problem: DispatchProblem, facts: Facts, *, is_elastic: bool
         pool_sell=pool_sell,
         side_exact=is_open & is_exact,
         side_tail=is_open & ~is_exact,
-        intake_row=flexible & tight_in & ~is_open & can_take & (grid | pool),
-        outlet_row=flexible & tight_out & ~is_open & can_give & (grid | pool),
+        intake_row=flexible & tight_in & ~(is_open & is_exact) & can_take & (grid | pool),
+        outlet_row=flexible & tight_out & ~(is_open & is_exact) & can_give & (grid | pool),
         curtail=facts.curtail_limit_kw > SIGN_KW,
         unserved=facts.unserved_limit_kw > SIGN_KW,
         direction_exact=facts.needs_direction & is_exact,

@@ -6,6 +6,7 @@
     +-- SiteFileError          the site file or a file it names is not acceptable
     +-- ProfileError           a profile file does not fit
     +-- ProblemError           a dispatch problem is not finite or not consistent
+    +-- BundleError            a planning bundle is damaged, or not of a form that is understood
     +-- SolverError            the solver or its worker failed; the next rung is used
     +-- PolicyError            the policy model is missing, corrupt, or answers outside its bounds
     +-- StoreError             the store could not be opened or written
@@ -20,6 +21,7 @@ from config.errors import CommonWattError, SiteFileError
 
 __all__ = [
     "BrokerError",
+    "BundleError",
     "CommonWattError",
     "DeviceError",
     "PolicyError",
@@ -38,6 +40,10 @@ class ProfileError(CommonWattError):
 
 class ProblemError(CommonWattError):
     """A dispatch problem has values that are not finite, or shapes and bounds that do not fit."""
+
+
+class BundleError(CommonWattError):
+    """A planning bundle is damaged, of another version, or holds what a bundle may not hold."""
 
 
 class SolverError(CommonWattError):

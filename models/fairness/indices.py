@@ -7,6 +7,9 @@ from numpy.typing import ArrayLike, NDArray
 
 FloatArray = NDArray[np.float64]
 
+FIRST_SHOWN_DAY = 7
+"""Day of a billing period from which on indices of its burdens are shown: before, a single invoice dominates them."""
+
 
 def present(values: ArrayLike) -> FloatArray:
     """The values that are known, in their order.

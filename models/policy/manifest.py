@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -12,8 +11,11 @@ from models.domain.arrays import FloatArray
 from models.domain.errors import PolicyError
 from models.policy.observation import COMMUNITY_FEATURES, MEMBER_FEATURES, Feature, Float32Array
 
-SHIPPED_MODEL = Path(__file__).with_name("equity_policy.onnx")
-"""The policy that comes with CommonWatt; its manifest has the same name with the suffix ``.json``."""
+SHIPPED_MODEL = "equity_policy.onnx"
+"""The policy that comes with CommonWatt: a resource of the package ``models.policy``."""
+
+SHIPPED_MANIFEST = "equity_policy.json"
+"""Its manifest; the manifest of any model has the model's name with the suffix ``.json``."""
 
 
 class _Part(BaseModel):

@@ -95,7 +95,8 @@ def _open_session(model: bytes) -> ort.InferenceSession:
     options.inter_op_num_threads = 1
     options.log_severity_level = _ERRORS_ONLY
     try:
-        return ort.InferenceSession(model, sess_options=options, providers=["CPUExecutionProvider"])
+        # The fallback tries the same provider again and prints to standard output, which is for our JSON.
+        return ort.InferenceSession(model, sess_options=options, providers=["CPUExecutionProvider"], enable_fallback=0)
     except Exception as error:  # onnxruntime raises half a dozen unrelated classes
         raise PolicyError(f"the policy model cannot be loaded: {_first_line(error)}") from error
 

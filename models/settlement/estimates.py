@@ -56,8 +56,8 @@ def fill_gaps(metered_wh: FloatArray, history_wh: FloatArray, members: tuple[str
     if np.any(np.isnan(filled)):
         member, step = (int(k) for k in np.argwhere(np.isnan(filled))[0])
         raise SettlementError(f"{members[member]}, interval {step}: no meter value, and no other day to estimate from")
-    needs_day = (~known & np.isnan(usual)).any(axis=1)
-    needs_history = (~known).any(axis=1)
+    needs_day = np.atleast_1d((~known & np.isnan(usual)).any(axis=1))
+    needs_history = np.atleast_1d((~known).any(axis=1))
     rules = [
         EstimateRule.SAME_DAY if day else EstimateRule.SAME_INTERVAL if history else EstimateRule.NONE
         for day, history in zip(needs_day, needs_history, strict=True)

@@ -2,11 +2,62 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from models.domain.errors import SettlementError
 from models.settlement.arrays import FloatArray, IntArray, finite, freeze
+from models.settlement.gain_split import weigh_values
+from models.settlement.means import Means
+from models.settlement.peak_game import PeakGame
 from models.settlement.rounding import round_to_total
+from models.settlement.shapley import Weighting
+from models.settlement.valued_games import value_members
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettledPeak:
+    """The peak charge of a period so far, split among N members; arrays are read-only."""
+
+    alone_eur: FloatArray
+    """[N] charge on each member's own peak [currency]."""
+    value_eur: FloatArray
+    """[N] plain value of what coinciding less saves [currency]."""
+    error_eur: FloatArray
+    """[N] its standard error, 0 when exact [currency]."""
+    share_eur: FloatArray
+    """[N] share of the saving, with weights [currency]."""
+    bill_minor: IntArray
+    """[N] part of the community's charge; adds up to it [minor units]."""
+
+
+def settle_peak(
+    game: PeakGame, weight: FloatArray, weighting: Weighting, means: Means, minor_per_unit: int = 100
+) -> SettledPeak:
+    """Split the peak charge of the period so far.
+
+    Args:
+        game: the period's peak game.
+        weight: [N] weights, > 0.
+        weighting: how they enter.
+        means: randomness and stopping rule for more than 20 members.
+        minor_per_unit: minor units in one unit of the currency.
+
+    Raises:
+        SettlementError: A weight is not above 0.
+    """
+    plain = value_members(game, means)
+    weighted = value_members(game, means, weight).value_eur if weighting is Weighting.KALAI_SAMET else None
+    share = weigh_values(plain.value_eur, weight, weighting, weighted)
+    freeze(share)
+    return SettledPeak(
+        alone_eur=game.alone_eur,
+        value_eur=plain.value_eur,
+        error_eur=plain.error_eur,
+        share_eur=share,
+        bill_minor=bill_peak(game.alone_eur, share, minor_per_unit),
+    )
 
 
 def bill_peak(alone_eur: FloatArray, share_eur: FloatArray, minor_per_unit: int = 100) -> IntArray:

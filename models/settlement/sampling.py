@@ -76,8 +76,8 @@ def sample_values(
         SettlementError: No player, or a rate or target that is not above 0.
     """
     rates = check_rates(rate, game.players)
-    if not game.players or not rule.target_error_frac > 0.0:
-        raise SettlementError("sampling: accepted are one player or more and a target error above 0")
+    if not game.players or not rule.target_error_frac > 0.0 or rule.most_pairs < 1:
+        raise SettlementError("sampling: accepted are one player or more, one pair or more and a target error above 0")
     total, squares = np.zeros(game.players), np.zeros(game.players)
     pairs = 0
     error, relative = np.zeros(game.players), np.inf

@@ -12,17 +12,16 @@ from models.settlement.bills import DayBills, ExactBills, round_bills
 from models.settlement.coalition_day import CoalitionDay
 from models.settlement.core import CoreExcess
 from models.settlement.gain_split import GainOutcome, GainSplit, split_gain, weigh_values
-from models.settlement.linear_program import LinearSolver, solve_by_scipy
+from models.settlement.means import Means
 from models.settlement.prices import IntervalPrices
 from models.settlement.provisional import charge_suppliers
-from models.settlement.reoptimised_game import MapBatches, map_here
-from models.settlement.sampling import StoppingRule
 from models.settlement.shapley import Weighting
 from models.settlement.sharing import SharedEnergy, SharingKey, share_energy
 from models.settlement.solidarity import Solidarity, SolidarityRule, apply_solidarity
 from models.settlement.utility import charge_community, to_minor
-from models.settlement.valuation import MOST_EXACT_REOPTIMISED, Valuation
-from models.settlement.valued_games import ValuedGame, value_metered, value_reoptimised
+from models.settlement.valuation import Valuation
+from models.settlement.valued_games import ValuedGame, value_metered
+from models.settlement.valued_reoptimised import value_reoptimised
 
 WH_PER_KWH = 1000.0
 
@@ -42,7 +41,7 @@ class SettlementTerms:
 
     key: SharingKey
     weighting: Weighting
-    weight: FloatArray
+    weight: FloatArray = field(repr=False)
     """[N] weights, > 0."""
     need: FloatArray
     """[N] persons."""
@@ -52,18 +51,6 @@ class SettlementTerms:
     carried_loss_eur: FloatArray
     """[N] earlier losses of the period not yet given back [currency]."""
     minor_per_unit: int = 100
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Means:
-    """What computing may use: randomness, time, a solver, other cores. Same means, same result."""
-
-    rng: np.random.Generator
-    rule: StoppingRule = field(default_factory=lambda: StoppingRule(target_error_frac=0.02))
-    solve: LinearSolver = solve_by_scipy
-    map_batches: MapBatches = map_here
-    most_players: int = MOST_EXACT_REOPTIMISED
-    """Clusters that a community with more members gets in the re-optimised game."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,12 +143,10 @@ def charge_islanded(energy: SharedEnergy, prices: IntervalPrices) -> FloatArray:
 def _value(day: CoalitionDay, terms: SettlementTerms, game: GameKind, means: Means) -> ValuedGame:
     rate = terms.weight if terms.weighting is Weighting.KALAI_SAMET else None
     if game is GameKind.REOPTIMISED:
-        return value_reoptimised(
-            day, rate, means.rng, means.rule, solve=means.solve, map_batches=means.map_batches, most=means.most_players
-        )
+        return value_reoptimised(day, rate, means)
     alone = charge_suppliers(day.import_wh, day.export_wh, day.prices).sum(axis=1) + day.wear_eur
     freeze(alone)
-    return value_metered(day, alone, rate, means.rng, means.rule)
+    return value_metered(day, alone, rate, means)
 
 
 def _support(valued: ValuedGame, split: GainSplit, terms: SettlementTerms, other_eur: FloatArray) -> Solidarity:

@@ -16,6 +16,15 @@ from models.settlement.arrays import FloatArray, finite
 from models.settlement.game import Game, add_over_subsets, check_table_size
 
 
+class Method(StrEnum):
+    """How values were found."""
+
+    EXACT = "exact"
+    SAMPLED = "sampled"
+    CLUSTERED = "clustered"
+    """Exact over clusters as players, split inside by the metered game."""
+
+
 class Weighting(StrEnum):
     """How members' weights enter the split of the gain."""
 

@@ -8,7 +8,7 @@ Water-filling from above: with the cost so far capped at a reference, so that wa
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -24,9 +24,9 @@ class SolidarityRule:
     """sigma, 0 to 1."""
     support_cap_frac: float
     """Support is at most this part of the day's cost, 0 to 1."""
-    billed_eur: FloatArray
+    billed_eur: FloatArray = field(repr=False)
     """[N] billed in the period before this day [currency]."""
-    income_eur: FloatArray
+    income_eur: FloatArray = field(repr=False)
     """[N] income of the period up to and with this day, > 0; NaN: left out of burdens [currency]."""
     reference_eur: FloatArray
     """[N] cost of a comparable household in the same days; inf: no cap [currency]."""
@@ -61,9 +61,10 @@ def apply_solidarity(share_eur: FloatArray, cost_eur: FloatArray, rule: Solidari
     members = len(share_eur)
     _check(share_eur, rule)
     offered = rule.solidarity_frac * share_eur
-    day_cost = finite("cost_eur", cost_eur, (members,)) + offered
+    day_cost = finite("cost_eur", cost_eur, (members,))
+    # Of the cost before giving, so that the cap holds too where less is taken than was offered.
     cap = np.where(np.isnan(rule.income_eur), 0.0, rule.support_cap_frac * np.maximum(day_cost, 0.0))
-    so_far = np.minimum(finite("billed_eur", rule.billed_eur, (members,)) + day_cost, rule.reference_eur)
+    so_far = np.minimum(finite("billed_eur", rule.billed_eur, (members,)) + day_cost + offered, rule.reference_eur)
     income = np.where(np.isnan(rule.income_eur), 1.0, rule.income_eur)
     pool = float(offered.sum())
     most = np.clip(so_far, 0.0, cap)

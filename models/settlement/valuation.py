@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 import numpy as np
 
@@ -12,22 +11,10 @@ from models.settlement.arrays import FloatArray, IntArray, freeze
 from models.settlement.clustering import split_inside
 from models.settlement.game import Game, GroupedGame
 from models.settlement.sampling import StoppingRule, sample_values
-from models.settlement.shapley import find_exact_values
+from models.settlement.shapley import Method, find_exact_values
 
 MOST_EXACT_METERED = 20
 """Members up to which the metered game is valued exactly."""
-
-MOST_EXACT_REOPTIMISED = 12
-"""Players up to which the re-optimised game is valued exactly: 4096 linear programs."""
-
-
-class Method(StrEnum):
-    """How values were found."""
-
-    EXACT = "exact"
-    SAMPLED = "sampled"
-    CLUSTERED = "clustered"
-    """Exact over clusters as players, split inside by the metered game."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,25 +1,20 @@
-"""A day's game, valued: by the metered game, or by the re-optimised one with clusters where there are many members."""
+"""A day's game, valued, with the means to test a split for stability; here the metered one."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
-
-from models.settlement.arrays import FloatArray, IntArray
-from models.settlement.clustering import cluster_members
+from models.settlement.arrays import FloatArray
 from models.settlement.coalition_day import CoalitionDay
 from models.settlement.core import CoreExcess, find_core_excess
-from models.settlement.linear_program import LinearSolver
+from models.settlement.game import Game
+from models.settlement.means import Means
 from models.settlement.metered_core import bound_core_excess
 from models.settlement.metered_game import MeteredGame
-from models.settlement.reoptimised_game import MapBatches, ReoptimisedGame
-from models.settlement.sampling import StoppingRule
 from models.settlement.valuation import (
     MOST_EXACT_METERED,
     Valuation,
-    value_by_clusters,
     value_by_sampling,
     value_exactly,
 )
@@ -40,25 +35,22 @@ class ValuedGame:
     """Core excess of a split [N] of the realised gain, on the game scaled to it."""
 
 
-def value_metered(
-    day: CoalitionDay, alone_eur: FloatArray, rate: FloatArray | None, rng: np.random.Generator, rule: StoppingRule
-) -> ValuedGame:
+def value_metered(day: CoalitionDay, alone_eur: FloatArray, rate: FloatArray | None, means: Means) -> ValuedGame:
     """Value the metered game: exactly up to 20 members, by sampling above.
 
     Args:
         day: flows as metered.
         alone_eur: [N] stand-alone costs [currency].
         rate: [N] weights for Kalai-Samet values; ``None``: not asked for.
-        rng: seeded source of randomness.
-        rule: when sampling stops.
+        means: randomness and stopping rule.
     """
     game = MeteredGame(day.import_wh, day.export_wh, day.prices)
-    plain = _value_members(game, rng, rule, None)
-    weighted = None if rate is None else _value_members(game, rng, rule, rate).value_eur
+    plain = value_members(game, means)
+    weighted = None if rate is None else value_members(game, means, rate).value_eur
     is_small = game.players <= MOST_EXACT_METERED
 
     def find_excess(share_eur: FloatArray) -> CoreExcess:
-        scale = _scale(share_eur, plain.gain_eur)
+        scale = scale_to(share_eur, plain.gain_eur)
         if is_small:
             return find_core_excess(game.tabulate() * scale, share_eur)
         return bound_core_excess(game.scaled(scale), share_eur)
@@ -69,69 +61,13 @@ def value_metered(
     )
 
 
-def value_reoptimised(
-    day: CoalitionDay,
-    rate: FloatArray | None,
-    rng: np.random.Generator,
-    rule: StoppingRule,
-    *,
-    solve: LinearSolver,
-    map_batches: MapBatches,
-    most: int,
-) -> ValuedGame:
-    """Value the re-optimised game: exactly up to ``most`` members, above that with as many clusters as players.
-
-    Args:
-        day: flows and devices as metered.
-        rate: [N] weights for Kalai-Samet values; ``None``: not asked for.
-        rng: seeded source of randomness.
-        rule: when sampling the metered game, which splits clusters inside, stops.
-        solve: solver of coalitions' programs.
-        map_batches: how they are spread over cores.
-        most: players valued exactly, at most 20.
-    """
-    groups = cluster_members(day.net_kwh, most, rng)
-    game = ReoptimisedGame(day, groups, solve, map_batches)
-    plain = _value_groups(game, groups, day, None, (rng, rule))
-    weighted = None if rate is None else _value_groups(game, groups, day, rate, (rng, rule)).value_eur
-    return ValuedGame(
-        alone_eur=game.alone_eur,
-        plain=plain,
-        weighted_eur=weighted,
-        coalitions=game.coalitions_solved,
-        find_excess=lambda share_eur: _find_excess_of_groups(game, groups, share_eur),
-    )
-
-
-def _value_groups(
-    game: ReoptimisedGame,
-    groups: list[IntArray],
-    day: CoalitionDay,
-    rate: FloatArray | None,
-    sampling: tuple[np.random.Generator, StoppingRule],
-) -> Valuation:
-    """Values of members from a game of groups; groups of several members are split by their metered values."""
-    if len(groups) == day.shape[0]:
-        return value_exactly(game, rate)
-    metered = MeteredGame(day.import_wh, day.export_wh, day.prices)
-    return value_by_clusters(game, groups, metered, _value_members(metered, *sampling, rate).value_eur, rate)
-
-
-def _find_excess_of_groups(game: ReoptimisedGame, groups: list[IntArray], share_eur: FloatArray) -> CoreExcess:
-    """Core excess over unions of groups; all of them are remembered from the valuation."""
-    values = game.tabulate()
-    together = np.array([share_eur[group].sum() for group in groups])
-    return find_core_excess(values * _scale(share_eur, float(values[-1])), together)
-
-
-def _value_members(
-    game: MeteredGame, rng: np.random.Generator, rule: StoppingRule, rate: FloatArray | None
-) -> Valuation:
+def value_members(game: Game, means: Means, rate: FloatArray | None = None) -> Valuation:
+    """Values of the members in a game that is cheap to evaluate: exact up to 20 members, sampled above."""
     if game.players <= MOST_EXACT_METERED:
         return value_exactly(game, rate)
-    return value_by_sampling(game, rule, rng, rate)
+    return value_by_sampling(game, means.rule, means.rng, rate)
 
 
-def _scale(share_eur: FloatArray, game_eur: float) -> float:
+def scale_to(share_eur: FloatArray, game_eur: float) -> float:
     """Realised gain over the game's: what dispatch failed to realise is no reason to leave."""
     return max(float(share_eur.sum()), 0.0) / game_eur if game_eur > 0.0 else 0.0

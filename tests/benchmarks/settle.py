@@ -24,29 +24,33 @@ from models.settlement.clustering import cluster_members
 from models.settlement.coalition_day import CoalitionDay
 from models.settlement.coalition_program import CoalitionProgram
 from models.settlement.linear_program import LinearSolver
+from models.settlement.means import MOST_EXACT_REOPTIMISED, Means
 from models.settlement.metered_game import MeteredGame
 from models.settlement.reoptimised_game import CostBatch, ReoptimisedGame
 from models.settlement.sampling import StoppingRule
-from models.settlement.settle_day import GameKind, Means, SettlementTerms, settle_day
-from models.settlement.shapley import Weighting, find_exact_values
+from models.settlement.settle_day import GameKind, SettlementTerms, settle_day
+from models.settlement.shapley import Method, Weighting, find_exact_values
 from models.settlement.sharing import SharingKey
 from models.settlement.solidarity import SolidarityRule
-from models.settlement.valuation import MOST_EXACT_REOPTIMISED, value_by_clusters, value_by_sampling
+from models.settlement.valuation import value_by_clusters, value_by_sampling
+from models.settlement.valued_reoptimised import describe_members
 from tests.models.settlement.community_day import meter_day
 
 
 class Workers:
     """Coalition programs on all cores, by joblib."""
 
-    def __init__(self, jobs: int) -> None:
+    def __init__(self, jobs: int, backend: str) -> None:
         self.jobs = jobs
+        self.backend = backend
 
     def __call__(
         self, cost: CostBatch, program: CoalitionProgram, batches: Sequence[BoolArray], solve: LinearSolver
     ) -> Sequence[FloatArray]:
         if len(batches) < 2 or self.jobs == 1:
             return [cost(program, batch, solve) for batch in batches]
-        answers = joblib.Parallel(n_jobs=self.jobs)(joblib.delayed(cost)(program, batch, solve) for batch in batches)
+        with joblib.parallel_config(backend=self.backend, n_jobs=self.jobs):
+            answers = joblib.Parallel()(joblib.delayed(cost)(program, batch, solve) for batch in batches)
         return list(answers)
 
 
@@ -77,7 +81,14 @@ def settle(options: argparse.Namespace, day: CoalitionDay, rng: np.random.Genera
         target_error_frac=options.target_error,
         has_time=lambda: time.perf_counter() - start < options.budget_s,
     )
-    means = Means(rng=rng, rule=rule, map_batches=Workers(options.jobs), most_players=options.players)
+    means = Means(
+        rng=rng,
+        rule=rule,
+        map_batches=Workers(options.jobs, options.backend),
+        most_players=options.players,
+        method=Method(options.method),
+        most_pairs=options.orders // 2,
+    )
     settled = settle_day(day, terms, GameKind(options.game), means)
     seconds = time.perf_counter() - start
     valuation = settled.valuation
@@ -101,14 +112,14 @@ def settle(options: argparse.Namespace, day: CoalitionDay, rng: np.random.Genera
 
 def compare(options: argparse.Namespace, day: CoalitionDay, rng: np.random.Generator) -> dict[str, object]:
     """Error of clusters against the exact values (up to 12 members) or a long sampled run."""
-    groups = cluster_members(day.net_kwh, options.players, rng)
+    groups = cluster_members(describe_members(day), options.players, rng)
     metered_game = MeteredGame(day.import_wh, day.export_wh, day.prices)
     metered = find_metered_values(metered_game, rng)
     start = time.perf_counter()
-    of_groups = ReoptimisedGame(day, groups, map_batches=Workers(options.jobs))
+    of_groups = ReoptimisedGame(day, groups, map_batches=Workers(options.jobs, options.backend))
     clustered = value_by_clusters(of_groups, groups, metered_game, metered).value_eur
     clustered_s = time.perf_counter() - start
-    of_members = ReoptimisedGame(day, map_batches=Workers(options.jobs))
+    of_members = ReoptimisedGame(day, map_batches=Workers(options.jobs, options.backend))
     if options.members <= MOST_EXACT_REOPTIMISED:
         reference, error = find_exact_values(of_members), np.zeros(options.members)
     else:
@@ -143,12 +154,15 @@ def main() -> None:
     parser.add_argument("--game", choices=[kind.value for kind in GameKind], default="metered")
     parser.add_argument("--weighting", choices=[weighting.value for weighting in Weighting], default="proportional")
     parser.add_argument("--players", type=int, default=MOST_EXACT_REOPTIMISED, help="players of the re-optimised game")
+    methods = [Method.CLUSTERED.value, Method.SAMPLED.value]
+    parser.add_argument("--method", choices=methods, default=methods[0], help="for more members than players")
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--backend", default="loky", help="joblib's, such as loky, threading or dask")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--target-error", type=float, default=0.02)
     parser.add_argument("--budget-s", type=float, default=5.0)
     parser.add_argument("--compare", action="store_true", help="error of clustering instead of a settlement")
-    parser.add_argument("--orders", type=int, default=400, help="orders of the sampled reference of --compare")
+    parser.add_argument("--orders", type=int, default=400, help="orders of a sampled re-optimised game")
     parser.add_argument("--json", action="store_true", help="one JSON object on one line")
     options = parser.parse_args()
     rng = np.random.default_rng(options.seed)

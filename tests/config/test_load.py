@@ -77,6 +77,9 @@ def test_a_key_that_occurs_twice_is_an_error() -> None:
 @pytest.mark.parametrize(
     "secret, path",
     [
+        ("hunter2", "broker"),
+        ("hunter2", "broker.tls"),
+        ("hunter2", "members.0"),
         ("hunter2", "broker.password"),
         ("hunter2", "broker.password_env"),
         ("hunter2", "influxdb.token"),
@@ -102,7 +105,7 @@ def test_what_is_secret_or_sensitive_is_never_shown(secret: str | list[str], pat
     [
         ("", "nothing"),
         ("- a\n- b\n", "a list of 2"),
-        ("hello", "'hello'"),
+        ("hello", "a text"),
         ("a: [1, 2", "line 2, column 1"),
         ("a:\n\t- b", "line 2"),
         ("a: 1\n---\nb: 2", "a second document"),

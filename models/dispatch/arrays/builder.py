@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, overload
 
 import numpy as np
@@ -16,6 +17,15 @@ if TYPE_CHECKING:
 
 Block = tuple[str, "IntArray"]
 """A family's name and its members' indices [k, axes]; axes may be 0."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrittenProgram:
+    """A linear program, and the numbers of its columns and rows by family; ``NONE`` where one does not exist."""
+
+    program: LinearProgram
+    columns: Mapping[str, IntArray]
+    rows: Mapping[str, IntArray]
 
 
 class Names(Sequence[str]):
@@ -67,6 +77,8 @@ class ProgramBuilder:
         self._triplets: list[tuple[IntArray, IntArray, FloatArray]] = []
         self._costs: dict[Objective, list[tuple[IntArray, FloatArray]]] = {}
         self._offsets: dict[Objective, float] = {}
+        self._column_numbers: dict[str, IntArray] = {}
+        self._row_numbers: dict[str, IntArray] = {}
         self.column_count = 0
         self.row_count = 0
 
@@ -89,6 +101,7 @@ class ProgramBuilder:
         count = index.shape[0]
         self.column_count += count
         self._columns.append((family, index))
+        self._column_numbers[family] = number
         self._column_upper.append(np.broadcast_to(upper, mask.shape)[mask])
         self._column_lower.append(np.zeros(count) if lower is None else np.broadcast_to(lower, mask.shape)[mask])
         self._is_integer.append(np.full(count, integer))
@@ -99,6 +112,7 @@ class ProgramBuilder:
         number, index = _number(mask, self.row_count)
         self.row_count += index.shape[0]
         self._rows.append((family, index))
+        self._row_numbers[family] = number
         self._row_lower.append(np.broadcast_to(lower, mask.shape)[mask])
         self._row_upper.append(np.broadcast_to(upper, mask.shape)[mask])
         return number
@@ -117,12 +131,16 @@ class ProgramBuilder:
     def cost(self, objective: Objective, columns: IntArray, values: FloatArray | float) -> None:
         """Objective coefficients; places without a column are left out."""
         columns, values = np.broadcast_arrays(columns, np.asarray(values, dtype=np.float64))
-        keep = columns != NONE
+        keep = (columns != NONE) & (values != 0.0)
         self._costs.setdefault(objective, []).append((columns[keep], values[keep]))
 
     def add_offset(self, objective: Objective, value: float) -> None:
         """A constant of an objective."""
         self._offsets[objective] = self._offsets.get(objective, 0.0) + value
+
+    def offset(self, objective: Objective) -> float:
+        """Constant of an objective so far."""
+        return self._offsets.get(objective, 0.0)
 
     def vector(self, objective: Objective) -> FloatArray:
         """Coefficients of an objective so far, [columns]."""
@@ -131,12 +149,12 @@ class ProgramBuilder:
             np.add.at(result, columns, values)
         return result
 
-    def build(self, budget_row: int) -> LinearProgram:
-        """The program."""
+    def build(self, budget_row: int = NONE) -> WrittenProgram:
+        """The program; ``budget_row`` is ``NONE`` in one without a budget."""
         rows, columns, values = (np.concatenate(part) for part in zip(*self._triplets, strict=True))
         matrix = sparse.csc_array((values, (rows, columns)), shape=(self.row_count, self.column_count))
         matrix.sort_indices()
-        return LinearProgram(
+        program = LinearProgram(
             indptr=matrix.indptr.astype(np.int64),
             indices=matrix.indices.astype(np.int64),
             values=matrix.data,
@@ -150,6 +168,7 @@ class ProgramBuilder:
             column_names=Names(tuple(self._columns)),
             budget_row=budget_row,
         )
+        return WrittenProgram(program=program, columns=self._column_numbers, rows=self._row_numbers)
 
 
 def _number(mask: BoolArray, first: int) -> tuple[IntArray, IntArray]:

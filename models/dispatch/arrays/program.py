@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from models.dispatch.arrays.builder import ProgramBuilder
+from models.dispatch.arrays.builder import ProgramBuilder, WrittenProgram
 from models.dispatch.arrays.columns import add_columns
 from models.dispatch.arrays.community_rows import add_community_rows
 from models.dispatch.arrays.member_rows import add_member_rows
@@ -18,12 +16,9 @@ from models.dispatch.structure import decide_structure
 if TYPE_CHECKING:
     from models.dispatch.facts import Facts
     from models.dispatch.problem import DispatchProblem
-    from models.dispatch.solvers.protocol import LinearProgram
 
 
-def write_program(
-    problem: DispatchProblem, facts: Facts, *, is_elastic: bool = False
-) -> tuple[LinearProgram, Layout]:
+def write_program(problem: DispatchProblem, facts: Facts, *, is_elastic: bool = False) -> tuple[WrittenProgram, Layout]:
     """Arrays of a validated problem's model, and where its quantities stand.
 
     Args:
@@ -38,6 +33,6 @@ def write_program(
     total_in, total_out = add_community_rows(builder, problem, facts, structure, columns)
     budget = add_objectives(builder, problem, facts, structure, columns)
     rows = {"balance_row": balance, "total_in_row": total_in, "total_out_row": total_out}
-    names = {field.name for field in fields(Layout)} - rows.keys()
-    layout = Layout(**{name: np.asarray(getattr(columns, name)) for name in sorted(names)}, **rows)
+    names = sorted({field.name for field in fields(Layout)} - rows.keys())
+    layout = Layout(**{name: getattr(columns, name) for name in names}, **rows)
     return builder.build(budget), layout

@@ -13,7 +13,7 @@ import numpy as np
 import swiglpk as glp
 
 from models.dispatch.result import Termination
-from models.dispatch.solvers.protocol import LinearSolution
+from models.dispatch.solvers.protocol import Basis, BasisStatus, LinearSolution
 
 if TYPE_CHECKING:
     from models.dispatch.problem import FloatArray, IntArray
@@ -40,6 +40,12 @@ _INTEGER_STATUS = {
 }
 _INTEGER_CODES = {0: None, glp.GLP_EMIPGAP: Termination.OPTIMAL, glp.GLP_ETMLIM: Termination.INCUMBENT}
 """Return codes of the branch and cut that may come with a point; any other is a failure."""
+
+_TO_GLPK = np.array([glp.GLP_NL, glp.GLP_NU, glp.GLP_BS])
+"""GLPK's statuses in the order of ``BasisStatus``."""
+_FROM_GLPK = np.zeros(max(glp.GLP_BS, glp.GLP_NL, glp.GLP_NU, glp.GLP_NF, glp.GLP_NS) + 1, dtype=np.int64)
+_FROM_GLPK[glp.GLP_NU] = BasisStatus.UPPER
+_FROM_GLPK[glp.GLP_BS] = BasisStatus.BASIC
 
 
 class GlpkSolver:
@@ -115,7 +121,7 @@ class GlpkSession:
     def solve_relaxed(self, *, deadline_s: float) -> LinearSolution:
         """Dual simplex (primal where the basis is not dual feasible) from the last basis; a bad basis is rebuilt."""
         self._control.tm_lim = max(int(deadline_s * _MILLISECONDS), 1)
-        self._control.meth = glp.GLP_DUALP
+        import os; self._control.meth = glp.GLP_PRIMAL if os.environ.get("PRIMAL") and getattr(self,"_from",False) else glp.GLP_DUALP
         code = glp.glp_simplex(self._lp, self._control)
         if code in _REPAIRABLE:
             glp.glp_adv_basis(self._lp, 0)
@@ -170,6 +176,20 @@ class GlpkSession:
             row_dual=_EMPTY,
             reduced_cost=_EMPTY,
         )
+
+    def read_basis(self) -> Basis:
+        """Basis of the last relaxed solve."""
+        column = self._read(glp.glp_get_col_stat, self._columns).astype(np.int64)
+        row = self._read(glp.glp_get_row_stat, self._rows).astype(np.int64)
+        return Basis(column=_FROM_GLPK[column], row=_FROM_GLPK[row])
+
+    def start_from(self, basis: Basis) -> None:
+        """Start the next relaxed solve from a basis; GLPK itself corrects statuses that do not fit the bounds."""
+        self._from = True
+        for column, status in enumerate(_TO_GLPK[basis.column].tolist(), start=1):
+            glp.glp_set_col_stat(self._lp, column, status)
+        for row, status in enumerate(_TO_GLPK[basis.row].tolist(), start=1):
+            glp.glp_set_row_stat(self._lp, row, status)
 
     def _read(self, getter: object, count: int) -> FloatArray:
         lp = self._lp

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import highspy
 import numpy as np
 
 from models.dispatch.result import Termination
-from models.dispatch.solvers.protocol import LinearSolution
+from models.dispatch.solvers.protocol import Basis, BasisStatus, LinearSolution
 from models.domain.errors import SolverError
 
 if TYPE_CHECKING:
@@ -27,6 +27,13 @@ _STATUS = {
     highspy.HighsModelStatus.kModelEmpty: Termination.OPTIMAL,
 }
 """Anything else is a failure."""
+
+_TO_HIGHS = (
+    highspy.HighsBasisStatus.kLower,
+    highspy.HighsBasisStatus.kUpper,
+    highspy.HighsBasisStatus.kBasic,
+)
+"""HiGHS' statuses in the order of ``BasisStatus``."""
 
 
 class HighsSolver:
@@ -124,6 +131,18 @@ class HighsSession:
             reduced_cost=_EMPTY,
         )
 
+    def read_basis(self) -> Basis:
+        """Basis of the last relaxed solve."""
+        basis = self._highs.getBasis()
+        return Basis(column=_from_highs(basis.col_status), row=_from_highs(basis.row_status))
+
+    def start_from(self, basis: Basis) -> None:
+        """Start the next relaxed solve from a basis."""
+        given = highspy.HighsBasis()
+        given.col_status = [_TO_HIGHS[status] for status in basis.column.tolist()]
+        given.row_status = [_TO_HIGHS[status] for status in basis.row.tolist()]
+        self._highs.setBasis(given)
+
     def _run(self, deadline_s: float) -> Termination:
         # HiGHS counts its time limit over all runs of an instance.
         limit_s = self._highs.getRunTime() + max(deadline_s, 1e-3)
@@ -140,3 +159,9 @@ def _without_point(termination: Termination) -> LinearSolution:
     return LinearSolution(
         termination=termination, objective=np.nan, bound=-np.inf, x=_EMPTY, row_dual=_EMPTY, reduced_cost=_EMPTY
     )
+
+
+def _from_highs(statuses: list[Any]) -> IntArray:
+    upper, basic = highspy.HighsBasisStatus.kUpper, highspy.HighsBasisStatus.kBasic
+    known = {upper: BasisStatus.UPPER, basic: BasisStatus.BASIC}
+    return np.array([int(known.get(status, BasisStatus.LOWER)) for status in statuses], dtype=np.int64)

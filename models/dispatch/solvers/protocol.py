@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -97,6 +97,24 @@ def _refuse(what: str, vector: FloatArray, names: Sequence[str] | None, *, has_l
         raise ProblemError(f"linear program, {what} at {name}: {vector[place]:g}; accepted: {accepted}")
 
 
+class BasisStatus(IntEnum):
+    """Where a column, or a row's activity, stands in a basis."""
+
+    LOWER = 0
+    UPPER = 1
+    BASIC = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Basis:
+    """A simplex basis: as many basic columns and rows as there are rows."""
+
+    column: IntArray
+    """[columns] of ``BasisStatus``."""
+    row: IntArray
+    """[rows]"""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinearSolution:
     """Answer of one solve."""
@@ -136,6 +154,12 @@ class SolverSession(Protocol):
 
     def solve_integer(self, *, deadline_s: float, gap_eur: float) -> LinearSolution:
         """Solve with integers, to the absolute gap or to the deadline; follows an optimal ``solve_relaxed``."""
+
+    def read_basis(self) -> Basis:
+        """Basis of the last relaxed solve."""
+
+    def start_from(self, basis: Basis) -> None:
+        """Start the next relaxed solve from a basis; one that turns out not to be one costs time, not correctness."""
 
     def close(self) -> None:
         """Free the solver's memory."""

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+from pathlib import Path
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from models.policy.manifest import SHIPPED_MODEL
+from models.policy.manifest import SHIPPED_MANIFEST, SHIPPED_MODEL
 from models.policy.observation import COMMUNITY_FEATURES, MEMBER_FEATURES, EquityState, Observation, observe
 from models.policy.rule import BURDEN_FLOOR_FRAC, EXPONENT, LOG_TARGET_BOUND, propose_by_burden
 
-MANIFEST_FILE = SHIPPED_MODEL.with_suffix(".json")
+POLICY_FILE = Path(__file__).parents[1] / SHIPPED_MODEL
+MANIFEST_FILE = Path(__file__).parents[1] / SHIPPED_MANIFEST
 
 OPERATOR_SET = 13
 """Of December 2020: every operator here exists unchanged since, and every onnxruntime in use reads it."""
@@ -138,5 +140,5 @@ def _golden_observation() -> Observation:
 
 if __name__ == "__main__":
     MODEL = build_graph()
-    SHIPPED_MODEL.write_bytes(MODEL)
+    POLICY_FILE.write_bytes(MODEL)
     MANIFEST_FILE.write_text(build_manifest(MODEL), encoding="utf-8")

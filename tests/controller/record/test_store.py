@@ -158,7 +158,7 @@ async def test_a_correction_is_the_next_revision_and_totals_take_the_newest(path
     await store.commit_settled([replace(corrected, allocations=(corrected.allocations[0], cheaper))])
     totals = await store.read(lambda reader: reader.period_totals(*DAY))
     assert totals["home-1"] == PeriodTotals(
-        billed_micro=1, consumption_wh=251, renewable_wh=100, shared_wh=100, sold_wh=0, intervals=1
+        billed_micro=1, consumption_wh=251, use_wh=251, renewable_wh=100, shared_wh=100, sold_wh=0, intervals=1
     )
     assert list(totals) == ["home-0", "home-1"]
     assert await store.read(lambda reader: reader.newest_revision(interval_start(0))) == 1

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from config.errors import SiteFileError
@@ -102,8 +102,8 @@ def test_local_labels_of_every_hour_come_back_as_the_hours_they_were(zone: str, 
     local_zone = ZoneInfo(zone)
     begin = start.replace(minute=0, second=0, microsecond=0)
     moments = [begin + timedelta(hours=k) for k in range(hours)]
-    if moments[0].astimezone(local_zone).fold:
-        moments = [moment + timedelta(hours=1) for moment in moments]
+    # A file that begins inside the repeated hour does not tell which of the two it means.
+    assume(not any(moment.astimezone(local_zone).fold for moment in moments[:2]))
     labels = [moment.astimezone(local_zone).replace(tzinfo=None).isoformat() for moment in moments]
     read = series("t,p\n" + "".join(f"{label},0.1\n" for label in labels), "local", local_zone)
     assert read.start_s.tolist() == [int(moment.timestamp()) for moment in moments]

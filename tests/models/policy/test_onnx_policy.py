@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,13 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
 from models.domain.errors import PolicyError
-from models.policy.manifest import SHIPPED_MODEL
+from models.policy.manifest import SHIPPED_MANIFEST, SHIPPED_MODEL
 from models.policy.observation import COMMUNITY_FEATURES, MEMBER_FEATURES, EquityState, Observation, observe
 from models.policy.onnx_policy import OnnxPolicy
 from models.policy.rule import BurdenRule, propose_by_burden
-from models.policy.training.export_rule import MANIFEST_FILE, build_graph, build_manifest
+from models.policy.training.export_rule import MANIFEST_FILE, POLICY_FILE, build_graph, build_manifest
 
-MODEL, MANIFEST = SHIPPED_MODEL.read_bytes(), MANIFEST_FILE.read_bytes()
+MODEL, MANIFEST = POLICY_FILE.read_bytes(), MANIFEST_FILE.read_bytes()
 POLICY = OnnxPolicy(MODEL, MANIFEST)
 
 
@@ -75,7 +76,7 @@ def test_the_file_is_self_contained_and_conservative() -> None:
 
 
 def test_the_card_says_that_it_is_a_rule() -> None:
-    card = SHIPPED_MODEL.with_suffix(".card.md").read_text(encoding="utf-8")
+    card = POLICY_FILE.with_suffix(".card.md").read_text(encoding="utf-8")
     assert "This is a rule, not a trained policy." in card
     assert not POLICY.manifest.is_trained
 
@@ -213,3 +214,22 @@ def test_only_one_file_imports_onnxruntime() -> None:
     files = [file for room in ("config", "models", "devices", "controller") for file in (root / room).rglob("*.py")]
     importing = [file.name for file in files if "import onnxruntime" in file.read_text(encoding="utf-8")]
     assert importing == ["onnx_policy.py"]
+
+
+def test_the_shipped_policy_is_a_resource_of_its_package() -> None:
+    package = resources.files("models.policy")
+    policy = OnnxPolicy((package / SHIPPED_MODEL).read_bytes(), (package / SHIPPED_MANIFEST).read_bytes())
+    assert policy.sha256 == hashlib.sha256(MODEL).hexdigest()
+    assert policy.manifest.name == "weight follows burden"
+
+
+@settings(deadline=None)
+@given(st.integers(1, 30), st.integers(0, 2**32), st.sampled_from(["weight", "burden_frac", "pv_kwp"]))
+def test_one_member_alone_decides_about_its_own_step_once_the_mean_is_given(members: int, seed: int, name: str) -> None:
+    """The rule reads a member's own row only: another member's row changes nothing but through the mean."""
+    observation = observe(random_state(members, seed))
+    changed = observation.members.copy()
+    column = {"weight": 0, "burden_frac": 1, "pv_kwp": 7}[name]
+    changed[0, column] += np.float32(0.1)
+    step = POLICY.log_weight_step(Observation(members=changed, community=observation.community))
+    assert np.array_equal(step[1:], POLICY.log_weight_step(observation)[1:])

@@ -7,7 +7,10 @@ import numpy as np
 from models.settlement.arrays import FloatArray
 from models.settlement.coalition_day import BatteryDay, CoalitionDay, EvDay
 from models.settlement.prices import IntervalPrices, price_intervals
+from models.settlement.settle_day import SettlementTerms
+from models.settlement.shapley import Weighting
 from models.settlement.sharing import SharedEnergy, SharingKey, share_energy
+from models.settlement.solidarity import SolidarityRule
 
 
 def price_day(steps: int, *, fee: float = 0.03, export: float = 0.08) -> IntervalPrices:
@@ -104,4 +107,26 @@ def share_day(day: CoalitionDay) -> SharedEnergy:
         weight=np.ones(members),
         need=np.ones(members),
         is_open=day.prices.is_open,
+    )
+
+
+def draw_terms(
+    members: int, seed: int = 1, *, sigma: float = 0.1, weighting: Weighting = Weighting.PROPORTIONAL
+) -> SettlementTerms:
+    rng = np.random.default_rng(seed)
+    weight = rng.uniform(0.2, 5.0, members)
+    return SettlementTerms(
+        key=SharingKey.EQUITY,
+        weighting=weighting,
+        weight=weight / weight.mean(),
+        need=np.ones(members),
+        static_share=None,
+        solidarity=SolidarityRule(
+            solidarity_frac=sigma,
+            support_cap_frac=0.3,
+            billed_eur=np.zeros(members),
+            income_eur=rng.uniform(30.0, 150.0, members),
+            reference_eur=np.full(members, np.inf),
+        ),
+        carried_loss_eur=np.zeros(members),
     )

@@ -7,10 +7,10 @@ import pytest
 
 from models.domain.errors import SettlementError
 from models.settlement.estimates import EstimateRule, fill_gaps
+from models.settlement.means import Means
 from models.settlement.revisions import Change, list_changes
-from models.settlement.settle_day import GameKind, Means, settle_day
-from tests.models.settlement.community_day import meter_day
-from tests.models.settlement.test_settle_day import draw_terms
+from models.settlement.settle_day import GameKind, settle_day
+from tests.models.settlement.community_day import draw_terms, meter_day
 
 NAN = np.nan
 NO_HISTORY = np.zeros((0, 1, 3))

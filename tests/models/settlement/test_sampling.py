@@ -10,8 +10,8 @@ from models.settlement.game import TabulatedGame
 from models.settlement.metered_game import MeteredGame
 from models.settlement.reoptimised_game import ReoptimisedGame
 from models.settlement.sampling import StoppingRule, draw_orders, sample_values
-from models.settlement.shapley import find_exact_values
-from models.settlement.valuation import Method, value_by_clusters, value_by_sampling, value_exactly
+from models.settlement.shapley import Method, find_exact_values
+from models.settlement.valuation import value_by_clusters, value_by_sampling, value_exactly
 from tests.models.settlement.community_day import meter_day
 
 RULE = StoppingRule(target_error_frac=0.01)

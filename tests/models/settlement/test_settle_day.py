@@ -12,37 +12,15 @@ from models.settlement.bills import ExactBills, round_bills
 from models.settlement.booking import post_bills
 from models.settlement.coalition_day import CoalitionDay
 from models.settlement.gain_split import GainOutcome, split_gain
-from models.settlement.peak_bills import accrue_peak, bill_peak, true_up
+from models.settlement.means import Means
+from models.settlement.peak_bills import accrue_peak, bill_peak, settle_peak, true_up
+from models.settlement.peak_game import PeakGame
 from models.settlement.prices import price_intervals
-from models.settlement.settle_day import GameKind, Means, SettledDay, SettlementTerms, settle_day
-from models.settlement.shapley import Weighting
-from models.settlement.sharing import SharingKey
-from models.settlement.solidarity import SolidarityRule, apply_solidarity
+from models.settlement.settle_day import GameKind, SettledDay, SettlementTerms, settle_day
+from models.settlement.shapley import Method, Weighting
+from models.settlement.solidarity import apply_solidarity
 from models.settlement.utility import charge_community, to_minor
-from models.settlement.valuation import Method
-from tests.models.settlement.community_day import meter_day, price_day
-
-
-def draw_terms(
-    members: int, seed: int = 1, *, sigma: float = 0.1, weighting: Weighting = Weighting.PROPORTIONAL
-) -> SettlementTerms:
-    rng = np.random.default_rng(seed)
-    weight = rng.uniform(0.2, 5.0, members)
-    return SettlementTerms(
-        key=SharingKey.EQUITY,
-        weighting=weighting,
-        weight=weight / weight.mean(),
-        need=np.ones(members),
-        static_share=None,
-        solidarity=SolidarityRule(
-            solidarity_frac=sigma,
-            support_cap_frac=0.3,
-            billed_eur=np.zeros(members),
-            income_eur=rng.uniform(30.0, 150.0, members),
-            reference_eur=np.full(members, np.inf),
-        ),
-        carried_loss_eur=np.zeros(members),
-    )
+from tests.models.settlement.community_day import draw_terms, meter_day, price_day
 
 
 def settle(day: CoalitionDay, terms: SettlementTerms, game: GameKind = GameKind.METERED, seed: int = 1) -> SettledDay:
@@ -172,6 +150,15 @@ def test_a_member_that_joins_at_noon_shares_from_then_on() -> None:
         check_books(settled, joined)
 
 
+def test_incomes_and_weights_do_not_show_when_terms_are_printed() -> None:
+    terms = draw_terms(2)
+    terms = replace(
+        terms, weight=np.array([0.777, 1.223]), solidarity=replace(terms.solidarity, income_eur=np.full(2, 654.0))
+    )
+    assert "654" not in repr(terms)
+    assert "0.777" not in repr(terms)
+
+
 def test_a_lone_member_pays_what_its_supplier_charges() -> None:
     day = meter_day(1, np.random.default_rng(3), steps=24)
     settled = settle(day, draw_terms(1))
@@ -186,14 +173,45 @@ def test_the_same_input_gives_the_same_bytes() -> None:
     assert one.share_eur.tobytes() == two.share_eur.tobytes()
 
 
-def test_many_members_become_clusters_in_the_re_optimised_game() -> None:
-    day = meter_day(8, np.random.default_rng(3), steps=12)
-    means = Means(rng=np.random.default_rng(1), most_players=4)
+@pytest.mark.parametrize("method,most", [(Method.CLUSTERED, 4), (Method.SAMPLED, 8)])
+def test_many_members_become_clusters_or_are_sampled_in_the_re_optimised_game(method: Method, most: int) -> None:
+    day = meter_day(8, np.random.default_rng(0), steps=12)
     for weighting in Weighting:
+        means = Means(rng=np.random.default_rng(1), most_players=4, method=method, most_pairs=16)
         settled = settle_day(day, draw_terms(8, weighting=weighting), GameKind.REOPTIMISED, means)
-        assert settled.valuation.method is Method.CLUSTERED
-        assert settled.valuation.players <= 4
+        assert settled.valuation.method is method
+        assert settled.valuation.players <= most
+        assert settled.valuation.error_eur.max() > 0.0
+        assert settled.core.excess_eur >= 0.0
         check_books(settled, day)
+
+
+def test_the_method_follows_from_the_number_of_members_unless_it_is_given() -> None:
+    means = Means(rng=np.random.default_rng(1))
+    assert [means.choose_method(members) for members in (12, 13, 60, 61)] == [
+        Method.EXACT,
+        Method.SAMPLED,
+        Method.SAMPLED,
+        Method.CLUSTERED,
+    ]
+    assert [means.choose_clusters(members) for members in (61, 100, 101, 300, 301)] == [12, 12, 9, 9, 6]
+    given_method = replace(means, method=Method.CLUSTERED)
+    assert given_method.choose_method(13) is Method.CLUSTERED
+
+
+def test_a_coalition_that_would_leave_a_sampled_community_is_found() -> None:
+    day = meter_day(6, np.random.default_rng(0), steps=12)
+    terms = draw_terms(6, sigma=0.0)
+    exact = settle(day, terms, GameKind.REOPTIMISED)
+    sampled = settle_day(
+        day,
+        terms,
+        GameKind.REOPTIMISED,
+        Means(rng=np.random.default_rng(1), most_players=3, method=Method.SAMPLED, most_pairs=400),
+    )
+    assert sampled.share_eur == pytest.approx(exact.share_eur, abs=0.1 * exact.gain_eur)
+    assert exact.core.excess_eur > 0.0
+    assert sampled.core.excess_eur == pytest.approx(exact.core.excess_eur, rel=0.5)
 
 
 def test_under_unit_weights_and_no_solidarity_the_split_is_the_plain_value() -> None:
@@ -251,6 +269,23 @@ def test_the_peak_accrues_day_by_day_to_the_periods_charge() -> None:
     assert int(first.sum()) == 1799
     assert (accrue_peak(first, np.zeros(2, dtype=np.int64)) + accrue_peak(second, first)).tolist() == second.tolist()
     assert second.tolist() == [1000, 700]
+
+
+@pytest.mark.parametrize("weighting", list(Weighting))
+@pytest.mark.parametrize("members", [4, 24])
+def test_the_peak_charge_is_split_in_full_and_nobody_pays_more_than_for_its_own_peak(
+    weighting: Weighting, members: int
+) -> None:
+    day = meter_day(members, np.random.default_rng(2), steps=24)
+    net_wh = np.asarray(day.import_wh - day.export_wh)
+    game = PeakGame(net_wh, day.step_h, 3.0)
+    weight = draw_terms(members).weight
+    peak = settle_peak(game, weight, weighting, Means(rng=np.random.default_rng(1)))
+    charge_minor = 300.0 * max(net_wh.sum(axis=0).max(), 0) / 1000.0 / day.step_h
+    assert int(peak.bill_minor.sum()) == round(charge_minor)
+    assert np.all(peak.bill_minor <= peak.alone_eur * 100.0 + 1.0)
+    assert peak.error_eur.any() == (members > 20)
+    assert np.all(peak.share_eur >= 0.0)
 
 
 def test_the_true_up_meets_the_invoice_to_the_cent() -> None:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from itertools import permutations
-from math import comb
 
 import numpy as np
 import pytest
@@ -142,15 +141,12 @@ def test_the_airport_game_of_littlechild_and_owen() -> None:
 
 
 def test_the_united_nations_security_council() -> None:
-    # Five permanent members with a veto and, here, six others of whom four are needed.
-    permanent, others, needed = 5, 6, 4
-    coalitions = decode_coalitions(np.arange(1 << (permanent + others)), permanent + others)
-    wins = coalitions[:, :permanent].all(axis=1) & (coalitions[:, permanent:].sum(axis=1) >= needed)
+    # Nine of fifteen votes and no veto: 0.1963 for a permanent member, 0.001865 for an elected one (Shapley, Shubik).
+    coalitions = decode_coalitions(np.arange(1 << 15), 15)
+    wins = coalitions[:, :5].all(axis=1) & (coalitions.sum(axis=1) >= 9)
     values = find_exact_values(TabulatedGame(wins.astype(np.float64)))
-    # An elected member decides when it comes ninth, after all permanent and three of the other five.
-    chance = comb(others - 1, needed - 1) / comb(permanent + others - 1, permanent + needed - 1) / (permanent + others)
-    assert values[permanent:] == pytest.approx(np.full(others, chance))
-    assert values[:permanent] == pytest.approx(np.full(permanent, (1 - others * chance) / permanent))
+    assert values[:5] == pytest.approx(np.full(5, 421 / 2145))
+    assert values[5:] == pytest.approx(np.full(10, 4 / 2145))
 
 
 def test_dividends_of_a_game_add_up_to_it_again() -> None:

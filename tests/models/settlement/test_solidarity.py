@@ -89,7 +89,7 @@ def test_support_levels_the_highest_burdens_exactly_and_makes_no_money(seed: int
     assert result.received_eur.sum() == pytest.approx(result.given_eur.sum(), abs=1e-9)
     assert np.all(result.given_eur <= terms.solidarity_frac * share + 1e-9)
     day_cost = cost + terms.solidarity_frac * share
-    cap = 0.3 * np.maximum(day_cost, 0.0)
+    cap = 0.3 * np.maximum(cost, 0.0)
     assert np.all(result.received_eur <= cap + 1e-9)
     assert not result.received_eur[np.isnan(income)].any()
     if result.burden_level_frac is not None:

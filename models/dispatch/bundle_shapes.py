@@ -1,0 +1,71 @@
+"""Does a plan that was read from bytes fit its problem, so that it can be compared and audited entry by entry?"""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from models.dispatch.result import LimitKind, PlanFigures, Schedule
+from models.domain.errors import BundleError
+
+if TYPE_CHECKING:
+    from models.dispatch.problem import DispatchProblem
+    from models.dispatch.result import Plan, SoftLimit
+
+_AXES = {
+    "charge_kw": "BT",
+    "discharge_kw": "BT",
+    "soc_kwh": "BT",
+    "ev_kw": "ET",
+    "ev_shortfall_kwh": "E",
+    "run_option": "S",
+    "run_kw": "ST",
+    "member_cost_eur": "N",
+    "peak_kw": "Q",
+    "access_shortfall_kwh": "N",
+}
+"""N members, T steps, Q billing periods, B batteries, E cars, S runs; ``NT`` where nothing is said."""
+_ROWS = {LimitKind.BATTERY_LOW: "B", LimitKind.BATTERY_HIGH: "B", LimitKind.RUN_SKIPPED: "S"}
+_COMMUNITY = (LimitKind.COMMUNITY_IMPORT, LimitKind.COMMUNITY_EXPORT)
+
+
+def check_shapes(problem: DispatchProblem, plan: Plan) -> None:
+    """Accept a plan whose every array has its problem's shape and finite values.
+
+    Raises:
+        BundleError: naming the array, what was found and what is accepted.
+    """
+    members, steps = problem.demand_kw.shape
+    sizes = {"N": members, "T": steps, "Q": problem.peak_floor_kw.shape[0]}
+    sizes |= {"B": len(problem.batteries), "E": len(problem.evs), "S": len(problem.runs)}
+    for place, part, kind in (("schedule", plan.schedule, Schedule), ("figures", plan.figures, PlanFigures)):
+        if part is None:
+            continue
+        for item in fields(kind):
+            values = getattr(part, item.name)
+            if isinstance(values, np.ndarray):
+                _check_array(f"plan.{place}.{item.name}", values, _AXES.get(item.name, "NT"), sizes)
+    if plan.marginal_price_eur_per_kwh is not None:
+        _check_array("plan.marginal_price_eur_per_kwh", plan.marginal_price_eur_per_kwh, "NT", sizes)
+    for index, limit in enumerate(plan.softened):
+        _check_limit(f"plan.softened[{index}]", limit, sizes)
+
+
+def _check_array(place: str, values: np.ndarray, axes: str, sizes: dict[str, int]) -> None:
+    accepted = tuple(sizes[axis] for axis in axes)
+    if values.shape != accepted:
+        raise BundleError(f"{place}: found shape {values.shape}; accepted: {accepted}")
+    if not np.isfinite(values).all():
+        raise BundleError(f"{place}: found a value that is not finite; accepted: finite numbers")
+
+
+def _check_limit(place: str, limit: SoftLimit, sizes: dict[str, int]) -> None:
+    rows = sizes[_ROWS.get(limit.kind, "N")]
+    least = -1 if limit.kind in _COMMUNITY else 0
+    highest = -1 if limit.kind in _COMMUNITY else rows - 1
+    if not least <= limit.index <= highest:
+        raise BundleError(f"{place}.index: found {limit.index}; accepted: {least} to {highest}")
+    if not -1 <= limit.step < sizes["T"]:
+        raise BundleError(f"{place}.step: found {limit.step}; accepted: -1 to {sizes['T'] - 1}")

@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, time, timedelta
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from controller.loop.outlook import HISTORY_DAYS, Forecaster, MeteredHistory, Outlook
+from models.domain.errors import SiteFileError
+from models.domain.market import LimitNotice
+from models.domain.price_series import PriceSeries
+from models.domain.tariff import PriceBook
+from tests.controller.loop.neighbours import START, at, make_forecaster, make_site
+
+SITE = make_site()
+minutes = st.floats(-600.0, 2400.0)
+
+
+def outlook(now_utc: datetime = START) -> Outlook:
+    return make_forecaster(SITE).look_ahead(now_utc, 0.0)
+
+
+LOOK = outlook()
+REPLAN = outlook(at(7))
+HORIZON_H = float(LOOK.steps.step_h.sum())
+
+
+@given(first=minutes, length=st.floats(0.0, 3000.0))
+def test_shares_of_the_steps_add_up_to_the_time_inside_the_horizon(first: float, length: float) -> None:
+    share = LOOK.share_of(at(first), at(first + length))
+    assert np.all((share >= 0.0) & (share <= 1.0))
+    inside_h = max(0.0, min(first + length, HORIZON_H * 60.0) - max(first, 0.0)) / 60.0
+    assert float(share @ LOOK.steps.step_h) == pytest.approx(inside_h, abs=1e-6)
+
+
+def test_a_shortened_first_step_has_its_share_too() -> None:
+    share = REPLAN.share_of(at(11), at(22.5))
+    assert share[:3] == pytest.approx([0.5, 0.5, 0.0])
+
+
+@given(moment=minutes)
+def test_the_last_step_before_a_departure_is_over_when_the_car_leaves(moment: float) -> None:
+    step = LOOK.last_step_before(at(moment))
+    ends = [start + timedelta(hours=float(hours)) for start, hours in zip(LOOK.steps.starts_utc, LOOK.steps.step_h, strict=True)]
+    if ends[0] <= at(moment):
+        assert ends[step] <= at(moment) + timedelta(seconds=1)
+        assert step + 1 == len(ends) or ends[step + 1] > at(moment)
+    else:
+        assert step == 0
+
+
+@pytest.mark.parametrize(
+    ("now", "at_clock", "due"),
+    [
+        ("2026-06-12T10:00", time(12, 30), "2026-06-12T10:30"),
+        ("2026-06-12T10:00", time(12, 0), "2026-06-13T10:00"),
+        ("2026-06-12T10:00", time(7, 0), "2026-06-13T05:00"),
+        ("2026-03-28T12:00", time(7, 0), "2026-03-29T05:00"),
+        ("2026-10-24T12:00", time(7, 0), "2026-10-25T06:00"),
+    ],
+)
+def test_a_local_clock_time_is_found_across_the_change_of_clocks(now: str, at_clock: time, due: str) -> None:
+    look = outlook(datetime.fromisoformat(now).replace(tzinfo=UTC))
+    assert look.next_local_time(at_clock) == datetime.fromisoformat(due).replace(tzinfo=UTC)
+
+
+def limit(valid_min: float, import_kw: float | None, export_kw: float | None = None) -> LimitNotice:
+    return LimitNotice(ts_utc=START, valid_from_utc=at(valid_min), import_kw=import_kw, export_kw=export_kw)
+
+
+def limits_of(*notices: LimitNotice, now_utc: datetime = START) -> Outlook:
+    forecaster = make_forecaster(SITE)
+    forecaster.limits = notices
+    return forecaster.look_ahead(now_utc, 0.0)
+
+
+def test_an_announced_limit_holds_from_its_moment_until_the_next_one() -> None:
+    limits = limits_of(limit(15.0, 10.0), limit(45.0, None)).limits
+    assert limits.import_kw[:5] == pytest.approx([60.0, 10.0, 10.0, 60.0, 60.0])
+    assert limits.export_kw == pytest.approx(60.0)
+    assert not limits.is_islanded.any()
+
+
+def test_no_notice_can_raise_a_limit_above_the_connection() -> None:
+    assert limits_of(limit(0.0, 1000.0, 1000.0)).limits.import_kw == pytest.approx(60.0)
+
+
+def test_a_connection_that_may_not_be_used_at_all_is_an_island() -> None:
+    limits = limits_of(limit(0.0, 0.0, 0.0), limit(30.0, None, None)).limits
+    assert limits.is_islanded[:3].tolist() == [True, True, False]
+
+
+def test_a_limit_that_begins_within_a_step_holds_for_all_of_it() -> None:
+    look = limits_of(limit(10.0, 12.0), limit(20.0, None), now_utc=at(7))
+    assert look.limits.import_kw[:3] == pytest.approx([12.0, 12.0, 60.0])
+    assert not limits_of(limit(10.0, 0.0, 0.0), now_utc=at(7)).limits.is_islanded[0]
+
+
+def series(start_utc: datetime, prices: list[float]) -> PriceSeries:
+    starts = [int(start_utc.timestamp()) + 3600 * number for number in range(len(prices))]
+    return PriceSeries(
+        name="prices.csv", start_s=np.array(starts), price_eur_per_kwh=np.array(prices), period_s=3600
+    )
+
+
+def with_series(hours: int) -> Forecaster:
+    price = {"kind": "series", "file": "prices.csv", "time_column": "a", "price_column": "b"}
+    site = make_site(tariff={"import_price": price, "export_price": {"kind": "flat", "price_eur_per_kwh": 0.05}})
+    prices = [0.2] * 24 + [0.4] * max(0, hours - 24)
+    book = PriceBook(tariff=site.tariff, zone=site.zone, import_series=series(START, prices[:hours]))
+    return Forecaster(site, book, MeteredHistory(3, 15))
+
+
+def test_stored_energy_is_worth_what_the_day_after_the_horizon_costs() -> None:
+    look = with_series(72).look_ahead(START, 0.0)
+    assert look.stored_value_eur_per_kwh == pytest.approx(0.4)
+
+
+def test_where_prices_end_with_the_horizon_stored_energy_is_worth_the_horizons_mean() -> None:
+    look = with_series(26).look_ahead(START, 0.0)
+    assert look.stored_value_eur_per_kwh == pytest.approx(0.2, abs=0.02)
+
+
+def test_prices_that_end_within_the_horizon_are_told_with_the_first_missing_moment() -> None:
+    with pytest.raises(SiteFileError, match=r"prices\.csv: no price for 2026-06-12T15:00"):
+        with_series(5).look_ahead(START, 0.0)
+
+
+def test_what_was_paid_in_an_interval_is_what_the_tariff_said_then() -> None:
+    price = make_forecaster(SITE).price_of(START, 0.5)
+    assert (price.import_eur_per_kwh, price.export_eur_per_kwh, price.is_islanded) == (0.3, 0.08, False)
+    assert price.local_eur_per_kwh == pytest.approx((0.3 - 0.02 + 0.08) / 2)
+
+
+def test_everything_in_an_outlook_is_finite_and_has_one_value_a_step() -> None:
+    for look in (LOOK, REPLAN):
+        steps = len(look.steps.starts_utc)
+        assert look.demand.mean_kw.shape == look.pv.mean_kw.shape == (3, steps)
+        for values in (look.demand.mean_kw, look.pv.mean_kw, look.local_price_eur_per_kwh, look.limits.import_kw):
+            assert np.isfinite(values).all()
+        assert np.all(look.demand.mean_kw >= 0.0)
+        assert np.all(look.pv.mean_kw[1:] == 0.0)
+
+
+@given(gaps=st.lists(st.integers(0, 5), min_size=1, max_size=30))
+def test_history_keeps_its_place_in_time_across_gaps(gaps: list[int]) -> None:
+    history, position = MeteredHistory(1, 60), 0
+    for gap in gaps:
+        position += gap
+        history.append(START + position * timedelta(hours=1), np.array([float(position)]), np.array([np.nan]))
+        position += 1
+    known = history.history(START, of_pv=False)
+    assert known.start_utc + known.mean_kw.shape[1] * timedelta(hours=1) == START + position * timedelta(hours=1)
+    offset = round((known.start_utc - START) / timedelta(hours=1))
+    for column, value in enumerate(known.mean_kw[0]):
+        assert np.isnan(value) or value == column + offset
+    assert np.isnan(history.history(START, of_pv=True).mean_kw).all()
+
+
+def test_history_is_bounded() -> None:
+    history = MeteredHistory(2, 60)
+    history.load(START, np.ones((2, 5000)), np.ones((2, 5000)))
+    end_utc = START + 5000 * timedelta(hours=1)
+    history.append(end_utc + timedelta(days=400), np.zeros(2), np.zeros(2))
+    assert history.history(START, of_pv=True).mean_kw.shape == (2, HISTORY_DAYS * 24)
