@@ -77,7 +77,9 @@ class Store(Part):
     path: Path = Path("commonwatt.sqlite")
     """Relative to the site file's folder."""
     bundle_days: Annotated[int, Field(ge=0, le=3650)] = 14
-    """Days for which re-playable planning bundles are kept."""
+    """Days for which re-playable planning bundles are kept; 0: none are written."""
+    bundle_limit_mb: Annotated[int, Field(ge=1, le=1_000_000)] = 256
+    """All bundles together take no more than this; the oldest go first."""
 
 
 class Influxdb(Part):

@@ -28,7 +28,9 @@ def check_file(path: Path, *, is_json: bool) -> int:
             }
             for finding in reading.findings
         ]
-        print(json.dumps({"file": str(path), "errors": len(errors), "warnings": len(warnings), "findings": findings}))
+        typer.echo(
+            json.dumps({"file": str(path), "errors": len(errors), "warnings": len(warnings), "findings": findings})
+        )
         return 1 if errors else 0
     for finding in reading.findings:
         colour = typer.colors.RED if finding.severity is Severity.ERROR else typer.colors.YELLOW

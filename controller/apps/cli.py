@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
+from difflib import get_close_matches
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
+from zoneinfo import available_timezones
 
 import typer
 
 from config.errors import CommonWattError
-
-LogLevel = Literal["debug", "info", "warning", "error"]
 
 app = typer.Typer(
     name="commonwatt",
@@ -39,6 +41,30 @@ def main() -> None:
         sys.exit(130)
 
 
+@contextmanager
+def _extra(name: str) -> Iterator[None]:
+    """Names the extra that brings a missing library."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        typer.secho(
+            f"commonwatt: {error.name} is not installed; this command needs the extra {name}: "
+            f"pip install 'commonwatt[{name}]'",
+            err=True,
+            fg=typer.colors.RED,
+        )
+        raise typer.Exit(EXIT_FAILED) from error
+
+
+def _check_zone(zone: str | None) -> str | None:
+    if zone is not None and zone not in available_timezones():
+        near = ", ".join(get_close_matches(zone, sorted(available_timezones()), n=3))
+        hint = f"; did you mean {near}?" if near else "; accepted is a name such as Europe/Berlin"
+        message = f"no time zone is called {zone!r}{hint}"
+        raise typer.BadParameter(message)
+    return zone
+
+
 def _print_version(*, is_asked: bool) -> None:
     if is_asked:
         typer.echo(f"commonwatt {version('commonwatt')}")
@@ -50,9 +76,16 @@ def set_up(
     *,
     is_version: Annotated[
         bool,
-        typer.Option("--version", help="Show the version and stop.", callback=lambda value: _print_version(is_asked=value), is_eager=True),
+        typer.Option(
+            "--version",
+            help="Show the version and stop.",
+            callback=lambda value: _print_version(is_asked=value),
+            is_eager=True,
+        ),
     ] = False,
-    log_level: Annotated[str, typer.Option("--log-level", help="debug, info, warning or error; to stderr.")] = "warning",
+    log_level: Annotated[
+        str, typer.Option("--log-level", help="debug, info, warning or error; to stderr.")
+    ] = "warning",
 ) -> None:
     """Event-driven real-time market controller for community microgrids."""
     del is_version
@@ -65,31 +98,37 @@ def set_up(
 
 
 @app.command(epilog="Example: commonwatt demo --members 12 --days 1 --seed 7")
-def demo(
+def demo(  # noqa: PLR0913 (one for each option)
     *,
     members: Annotated[int, typer.Option(min=1, max=200, help="Members of the invented community.")] = 12,
     days: Annotated[int, typer.Option(min=1, max=31, help="Days to play after the history.")] = 1,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same days.")] = 1,
     profiles: Annotated[
         Path | None,
-        typer.Option(exists=True, file_okay=False, help="Folder with recorded homes (load_kw.csv, pv_kw.csv, homes.csv, prices.csv)."),
+        typer.Option(
+            exists=True,
+            file_okay=False,
+            help="Folder with recorded homes (load_kw.csv, pv_kw.csv, homes.csv, prices.csv).",
+        ),
     ] = None,
     homes: Annotated[
         str | None, typer.Option(help="Recorded homes to play, comma-separated, one for each member.")
     ] = None,
     config: Annotated[
-        Path | None, typer.Option(exists=True, dir_okay=False, help="Play this site file instead of an invented community.")
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="Play this site file instead of an invented community."),
     ] = None,
-    zone: Annotated[str | None, typer.Option(help="IANA zone of the recording's local stamps.")] = None,
-    export_price: Annotated[
-        float | None, typer.Option(min=-10.0, max=10.0, help="Flat feed-in price per kWh.")
+    zone: Annotated[
+        str | None, typer.Option(help="IANA zone of the recording's local stamps.", callback=_check_zone)
     ] = None,
+    export_price: Annotated[float | None, typer.Option(min=-10.0, max=10.0, help="Flat feed-in price per kWh.")] = None,
     start: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Local day to start on.")] = None,
     output: Annotated[Path, typer.Option(help="Folder for report, result and store.")] = Path("commonwatt-demo"),
     is_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,
 ) -> None:
     """Play a community, its devices and the controller for a day, in virtual time, and write a report."""
-    from controller.apps.demo_command import run_demo
+    with _extra("sim"):
+        from controller.apps.demo_command import run_demo
     from controller.apps.demo_options import DemoOptions
 
     run_demo(
@@ -140,13 +179,19 @@ def simulate(
     *,
     config: Annotated[Path, typer.Option(help="The site file.")],
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same homes.")] = 1,
-    profiles: Annotated[Path | None, typer.Option(exists=True, file_okay=False, help="Folder with recorded homes.")] = None,
+    profiles: Annotated[
+        Path | None, typer.Option(exists=True, file_okay=False, help="Folder with recorded homes.")
+    ] = None,
     days: Annotated[int, typer.Option(min=1, max=60, help="Stop after this many days.")] = 7,
     passwords: Annotated[
-        Path | None, typer.Option(exists=True, dir_okay=False, help="File with gateway:password lines, where the broker asks for them.")
+        Path | None,
+        typer.Option(
+            exists=True, dir_okay=False, help="File with gateway:password lines, where the broker asks for them."
+        ),
     ] = None,
 ) -> None:
     """Play the site's meters, batteries, cars and appliances on its broker, in real time."""
-    from controller.apps.simulate_command import run_simulation
+    with _extra("sim"):
+        from controller.apps.simulate_command import run_simulation
 
     raise typer.Exit(run_simulation(config, seed=seed, profiles=profiles, days=days, passwords=passwords))

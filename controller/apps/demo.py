@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from controller.apps.demo_world import DemoWorld, history_intervals
 from controller.apps.wiring import Surroundings, freeze_memory, running_parts
 from controller.loop.controller import Controller
 from controller.loop.cycle import CycleReport
+from controller.record.bundles import bundle_folder
 from controller.record.store import Store
 from devices.broker import embedded_broker
 from devices.clock import VirtualClock
@@ -62,6 +64,7 @@ def play(options: DemoOptions, world: DemoWorld, watch: Callable[[CycleReport], 
     store_path = options.output / STORE_NAME
     for name in (store_path.name, f"{store_path.name}-wal", f"{store_path.name}-shm", f"{store_path.name}.lock"):
         (options.output / name).unlink(missing_ok=True)
+    shutil.rmtree(bundle_folder(store_path), ignore_errors=True)
     streams = np.random.default_rng(options.seed).spawn(len(SEED_STREAMS))
 
     def main(clock: VirtualClock) -> Coroutine[Any, Any, PlayedDemo]:
@@ -81,17 +84,13 @@ async def _play(
 
     def note(report: CycleReport) -> None:
         decision = report.decision
-        plans.append(
-            PlannedAt(at_utc=report.snapshot.taken_utc, rung=decision.rung.value, solve_s=decision.solve_s)
-        )
+        plans.append(PlannedAt(at_utc=report.snapshot.taken_utc, rung=decision.rung.value, solve_s=decision.solve_s))
         watch(report)
 
     await _pre_play(world, clock, store_path, streams["store"])
     async with AsyncExitStack() as stack:
         address = await stack.enter_async_context(embedded_broker())
-        surroundings = Surroundings(
-            store_path=store_path, address=address, credentials=None, rng=streams["controller"]
-        )
+        surroundings = Surroundings(store_path=store_path, address=address, credentials=None, rng=streams["controller"])
         controller = await stack.enter_async_context(running_parts(world.site, clock, surroundings))
         controller.cycle.watchers.append(note)
         homes = SimulatedCommunity(
@@ -117,9 +116,7 @@ async def _play(
     )
 
 
-async def _pre_play(
-    world: DemoWorld, clock: VirtualClock, store_path: Path, rng: np.random.Generator
-) -> None:
+async def _pre_play(world: DemoWorld, clock: VirtualClock, store_path: Path, rng: np.random.Generator) -> None:
     """Put the pre-played days into the store, as if they had been metered before the controller's first start."""
     site = world.site
     store = await Store.open(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from zoneinfo import ZoneInfo
 
+import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -55,7 +56,7 @@ def run_demo(options: DemoOptions, *, is_json: bool) -> None:
     text = json.dumps(result, allow_nan=False)
     (options.output / RESULT_NAME).write_text(text + "\n", encoding="utf-8")
     if is_json:
-        print(text)
+        typer.echo(text)
     print_summary(console, result, report)
 
 

@@ -94,13 +94,14 @@ def _collect(world: DemoWorld, settled: Sequence[SettledInterval], rows: str, na
 def alone_cost(world: DemoWorld, prices: StepPrices) -> FloatArray:
     """[N] bills without a controller: each member on its own tariff [currency]."""
     run = world.uncontrolled
-    return run.import_kwh @ prices.import_price_eur_per_kwh - run.export_kwh @ prices.export_price_eur_per_kwh
+    paid = run.import_kwh @ prices.import_price_eur_per_kwh
+    return np.asarray(paid - run.export_kwh @ prices.export_price_eur_per_kwh)
 
 
 def billed_cost(world: DemoWorld, settled: Sequence[SettledInterval]) -> FloatArray:
     """[N] provisional bills of the controlled days [currency]."""
     billed = _collect(world, settled, "allocations", "billed_micro").sum(axis=1)
-    return billed * WH_PER_KWH / MICRO_PER_EUR
+    return np.asarray(billed * WH_PER_KWH / MICRO_PER_EUR)
 
 
 def describe_course(world: DemoWorld, flows: Flows, prices: StepPrices, billed: FloatArray) -> Course:
@@ -123,9 +124,7 @@ def describe_course(world: DemoWorld, flows: Flows, prices: StepPrices, billed: 
     )
 
 
-def _cost(
-    world: DemoWorld, flows: Flows, prices: StepPrices, stored_kwh: FloatArray, peak_kw: float
-) -> CostParts:
+def _cost(world: DemoWorld, flows: Flows, prices: StepPrices, stored_kwh: FloatArray, peak_kw: float) -> CostParts:
     days = (world.end_utc - world.start_utc) / timedelta(days=1)
     month_h = billing_period(world.start_utc, world.site.zone).hours
     grid_import = flows.import_kwh - flows.received_kwh

@@ -78,7 +78,9 @@ def _figures(
         },
         "currency": world.site.community.currency,
         "shared_kwh": round(sum(row.shared_wh for one in settled for row in one.allocations) / WH_PER_KWH, 3),
-        "gini_energy_burden": _pair(_gini(np.maximum(before.burden_frac, 0.0)), _gini(np.maximum(after.burden_frac, 0.0))),
+        "gini_energy_burden": _pair(
+            _gini(np.maximum(before.burden_frac, 0.0)), _gini(np.maximum(after.burden_frac, 0.0))
+        ),
         "gini_renewable_access": _pair(_gini(before.access_frac), _gini(after.access_frac)),
         "worst_energy_burden": _pair(_worst(before.burden_frac), _worst(after.burden_frac)),
         "setpoints": {
@@ -102,7 +104,8 @@ def _pair(before: float | None, after: float | None) -> dict[str, float | None]:
 
 def _parts(cost: CostParts) -> dict[str, float]:
     return {
-        name: round(getattr(cost, name), 6) for name in ("energy", "network_fee", "peak_charge", "wear", "stored", "deferred")
+        name: round(getattr(cost, name), 6)
+        for name in ("energy", "network_fee", "peak_charge", "wear", "stored", "deferred")
     }
 
 
@@ -165,4 +168,4 @@ def _who_from_whom(flows: Flows) -> FloatArray:
     """[N, N] energy by supplier and receiver: in each interval, buyer's share times seller's share [kWh]."""
     shared = flows.received_kwh.sum(axis=0)
     share = np.divide(flows.supplied_kwh, shared, out=np.zeros_like(flows.supplied_kwh), where=shared > 0.0)
-    return share @ flows.received_kwh.T
+    return np.asarray(share @ flows.received_kwh.T)

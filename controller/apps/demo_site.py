@@ -15,9 +15,7 @@ from config.tariff import FlatPrice, SeriesPrice
 from controller.apps.demo_options import DemoOptions
 from models.domain.errors import ProfileError
 
-DEMO_CONTROL = Control(
-    telemetry_period_s=60.0, stale_after_s=180.0, setpoint_renewal_s=300.0, setpoint_life_s=900.0
-)
+DEMO_CONTROL = Control(telemetry_period_s=60.0, stale_after_s=180.0, setpoint_renewal_s=300.0, setpoint_life_s=900.0)
 """A simulated day sends a message a minute and device; ten times as many would show nothing more."""
 
 PRICES_FILE = "prices.csv"

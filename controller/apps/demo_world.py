@@ -14,9 +14,9 @@ from controller.apps.wiring import read_price_book
 from controller.record.quantities import to_micro, to_wh
 from controller.record.records import MeteredRow, Prices, SettledInterval
 from devices.simulator.uncontrolled import UncontrolledRun, run_uncontrolled
-from models.domain.snapshot import MeterQuality
 from models.domain.errors import ProfileError
 from models.domain.interval import settlement_day
+from models.domain.snapshot import MeterQuality
 from models.domain.tariff import PriceBook
 from models.profiles.assignment import assign_homes
 from models.profiles.generator import generate
@@ -67,11 +67,9 @@ def build_world(options: DemoOptions) -> DemoWorld:
         homes = _homes(options, site, recording)
         profile = replay(recording, site, homes, history_utc, end_utc, seed=options.seed)
         source = f"recorded homes {', '.join(homes.values())} of {options.profiles}"
-        notes = (str(recording.report),)
+        notes = (recording.report.describe(),)
     history = run_uncontrolled(site, profile, start_utc=history_utc, end_utc=start_utc)
-    uncontrolled = run_uncontrolled(
-        site, profile, start_utc=start_utc, end_utc=end_utc, states=history.end_states
-    )
+    uncontrolled = run_uncontrolled(site, profile, start_utc=start_utc, end_utc=end_utc, states=history.end_states)
     return DemoWorld(
         site=site,
         profile=profile,
@@ -91,13 +89,15 @@ def read_profiles(folder: Path, zone: ZoneInfo) -> Recording:
     Raises:
         ProfileError: The folder or a file cannot be read or does not fit.
     """
+
     def read(name: str) -> bytes | None:
         path = folder / name
         return path.read_bytes() if path.is_file() else None
 
     load = read("load_kw.csv")
     if load is None:
-        message = f"--profiles {folder}: no file load_kw.csv there; it holds a column interval_start_local and one for each home"
+        columns = "a column interval_start_local and one for each home"
+        message = f"--profiles {folder}: found no file load_kw.csv there; accepted is one with {columns}"
         raise ProfileError(message)
     files = RecordedFiles(load_csv=load, pv_csv=read("pv_kw.csv"), homes_csv=read("homes.csv"))
     return read_recording(files, zone)
@@ -155,6 +155,8 @@ def _homes(options: DemoOptions, site: Site, recording: Recording) -> dict[str, 
     if not options.homes:
         return dict(assign_homes(site, recording))
     if len(options.homes) != len(site.members):
-        message = f"--homes names {len(options.homes)} homes; accepted is one for each of the {len(site.members)} members"
+        message = (
+            f"--homes names {len(options.homes)} homes; accepted is one for each of the {len(site.members)} members"
+        )
         raise ProfileError(message)
     return {member.id: home for member, home in zip(site.members, options.homes, strict=True)}

@@ -101,16 +101,16 @@ def draw_batteries(series: DemoSeries) -> str:
         days = _days(series.starts_utc)
         power, pv_kw = series.controlled.battery_kw, series.controlled.pv_kw
         axes.fill_between(days, pv_kw, step="post", color=SUN, alpha=0.22, lw=0, label="PV generation")
-        axes.fill_between(
-            days, power, step="post", color=BATTERY, alpha=0.55, lw=0, label="batteries (+ charging)"
-        )
+        axes.fill_between(days, power, step="post", color=BATTERY, alpha=0.55, lw=0, label="batteries (+ charging)")
         axes.axhline(0.0, color=INK, lw=0.7)
         axes.set_ylabel("power [kW]")
         level = axes.twinx()
         level.grid(visible=False)
         level.spines["top"].set_visible(False)
         level.plot(days, 100.0 * series.controlled.soc_frac, color=BATTERY, lw=1.8, label="state of charge")
-        level.plot(days, 100.0 * series.uncontrolled.soc_frac, color=WITHOUT, lw=1.2, ls="--", label="same, without controller")
+        level.plot(
+            days, 100.0 * series.uncontrolled.soc_frac, color=WITHOUT, lw=1.2, ls="--", label="same, without controller"
+        )
         level.set_ylim(0.0, 105.0)
         level.set_ylabel("state of charge [%]")
         _time_axis(axes, series.zone)

@@ -9,7 +9,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
-from markupsafe import Markup
 from rich.console import Console
 from rich.table import Table
 
@@ -17,6 +16,8 @@ from controller.apps import figures
 from controller.apps.demo_result import DemoSeries
 
 REPORT_NAME = "report.html"
+NOTHING = "-"
+"""Shown where a figure is not defined."""
 
 
 def write_report(folder: Path, result: Mapping[str, Any], series: DemoSeries, notes: tuple[str, ...]) -> Path:
@@ -38,17 +39,13 @@ def write_report(folder: Path, result: Mapping[str, Any], series: DemoSeries, no
         first=series.starts_utc[0].astimezone(zone),
         last=(series.starts_utc[-1] + timedelta(hours=series.interval_h)).astimezone(zone),
         plots={
-            "import": Markup(figures.draw_import(series)),
-            "batteries": Markup(figures.draw_batteries(series)),
-            "prices": Markup(figures.draw_prices(series)),
-            "sharing": Markup(figures.draw_sharing(series)),
-            "burden": Markup(
-                figures.draw_by_member(series, before.burden_frac, after.burden_frac, "energy burden")
-            ),
-            "access": Markup(
-                figures.draw_by_member(series, before.access_frac, after.access_frac, "renewable access")
-            ),
-            "solve": Markup(figures.draw_solve_times(series)),
+            "import": figures.draw_import(series),
+            "batteries": figures.draw_batteries(series),
+            "prices": figures.draw_prices(series),
+            "sharing": figures.draw_sharing(series),
+            "burden": figures.draw_by_member(series, before.burden_frac, after.burden_frac, "energy burden"),
+            "access": figures.draw_by_member(series, before.access_frac, after.access_frac, "renewable access"),
+            "solve": figures.draw_solve_times(series),
         },
         members=_member_rows(series),
         parts=_cost_rows(result),
@@ -66,7 +63,7 @@ def _member_rows(series: DemoSeries) -> list[dict[str, Any]]:
             "owns": " + ".join(
                 word for word, has in (("PV", series.has_pv[row]), ("battery", series.has_battery[row])) if has
             )
-            or "–",
+            or NOTHING,
             "consumption_kwh": after.consumption_kwh[row],
             "received_kwh": series.received_kwh[:, row].sum(),
             "supplied_kwh": series.received_kwh[row].sum(),
@@ -97,14 +94,14 @@ def _cost_rows(result: Mapping[str, Any]) -> list[tuple[str, float, float]]:
 
 
 def _figure(value: float | None, digits: int = 2) -> str:
-    return "–" if value is None else f"{value:,.{digits}f}"
+    return NOTHING if value is None else f"{value:,.{digits}f}"
 
 
 def change_percent(pair: Mapping[str, float | None]) -> str:
     """Change from without to with the controller, as ``-12.3 %``."""
     before, after = pair["uncontrolled"], pair["controlled"]
     if before is None or after is None or before == 0.0:
-        return "–"
+        return NOTHING
     return f"{100.0 * (after - before) / abs(before):+.1f} %"
 
 

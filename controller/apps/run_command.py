@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import os
+import secrets
 import signal
 from collections import Counter
 from contextlib import ExitStack
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import typer
 
 from config.load import load_site
 from config.schema import Site
@@ -24,9 +26,12 @@ from controller.record.forwarder import Forwarder
 from controller.record.influx import InfluxSink, resolve_target
 from devices.clock import SystemClock
 from devices.measured_loop import MeasuredLoop
+from models.domain.errors import ClockError
 
 _log = logging.getLogger(__name__)
 
+EARLIEST_YEAR = 2024
+"""A clock that shows an earlier year was never set."""
 STOP_FORWARDER_S = 5.0
 """Time that the forwarder gets to finish its batch at a stop [s]."""
 
@@ -49,11 +54,13 @@ def run_controller(config: Path, *, is_dry_run: bool, intervals: int | None, is_
         CommonWattError: The site file, the store or a secret cannot be used.
     """
     site = load_site(config)
+    _require_set_clock()
     surroundings = Surroundings(
         store_path=site.store.path,
         address=broker_address(site),
         credentials=controller_credentials(site),
-        rng=np.random.default_rng(),
+        # Pseudonyms and jitter have to differ between sites and starts.
+        rng=np.random.default_rng(secrets.randbits(128)),
         is_dry_run=is_dry_run,
     )
     tally = _Tally()
@@ -62,7 +69,7 @@ def run_controller(config: Path, *, is_dry_run: bool, intervals: int | None, is_
         status = runner.run(_run(site, surroundings, tally, intervals))
         stall_s = loop.stall.stall_s_max if isinstance(loop, MeasuredLoop) else None
     if is_json:
-        print(
+        typer.echo(
             json.dumps(
                 {
                     "intervals": tally.intervals,
@@ -75,6 +82,13 @@ def run_controller(config: Path, *, is_dry_run: bool, intervals: int | None, is_
             )
         )
     return status
+
+
+def _require_set_clock() -> None:
+    year = SystemClock().now_utc().year
+    if year < EARLIEST_YEAR:
+        message = f"the system clock says {year}: set it (NTP) before trading energy by it"
+        raise ClockError(message)
 
 
 async def _run(site: Site, surroundings: Surroundings, tally: _Tally, intervals: int | None) -> int:

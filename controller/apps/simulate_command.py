@@ -14,8 +14,8 @@ from config.load import load_site
 from config.schema import Site
 from controller.apps.broker_access import broker_address, gateway_credentials
 from controller.apps.demo_world import read_profiles
-from devices.clock import SystemClock
 from devices.broker_address import Credentials
+from devices.clock import SystemClock
 from devices.simulator.community import SimulatedCommunity, connections_to
 from models.domain.interval import floor_to_interval
 from models.profiles.assignment import assign_homes
@@ -27,9 +27,7 @@ from models.profiles.replay import replay
 _log = logging.getLogger(__name__)
 
 
-def run_simulation(
-    config: Path, *, seed: int, profiles: Path | None, days: int, passwords: Path | None
-) -> int:
+def run_simulation(config: Path, *, seed: int, profiles: Path | None, days: int, passwords: Path | None) -> int:
     """Play the site's homes until stopped, or for so many days; returns the exit status.
 
     Raises:

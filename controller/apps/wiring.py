@@ -15,6 +15,7 @@ from config.currency import price_bound_per_kwh
 from config.schema import Site
 from config.tariff import Price, SeriesPrice
 from controller.loop.account import PeriodAccount
+from controller.loop.bundling import bundle_watcher
 from controller.loop.controller import Controller
 from controller.loop.cycle import Cycle
 from controller.loop.dispatcher import Dispatcher
@@ -29,11 +30,12 @@ from controller.loop.state_store import StateStore
 from controller.loop.triggers import ReplanRequests
 from controller.loop.watch import Watch
 from controller.loop.weigher import Weigher
+from controller.record.bundles import BYTES_PER_MB, BundleFolder, BundleKeeper, bundle_folder, program_versions
 from controller.record.outbox import OutboxLimits
 from controller.record.reader import Reader
 from controller.record.store import Store
-from devices.clock import Clock
 from devices.broker_address import BrokerAddress, Credentials
+from devices.clock import Clock
 from devices.mqtt import MqttConnection
 from devices.registry import DeviceRegistry
 from devices.setpoint_publisher import SetpointPublisher
@@ -91,9 +93,7 @@ async def running_parts(site: Site, clock: Clock, surroundings: Surroundings) ->
             stale_after_s=site.control.stale_after_s,
         )
         outcomes = OutcomeLog(clock)
-        publisher = await stack.enter_async_context(
-            SetpointPublisher(bus, registry, clock, outcomes.note_end)
-        )
+        publisher = await stack.enter_async_context(SetpointPublisher(bus, registry, clock, outcomes.note_end))
         dispatcher = Dispatcher(
             site=site, clock=clock, state=state, publisher=publisher, outcomes=outcomes, store=store
         )
@@ -111,7 +111,18 @@ async def running_parts(site: Site, clock: Clock, surroundings: Surroundings) ->
             store=store,
             is_dry_run=surroundings.is_dry_run,
         )
-        controller = _assemble(site, clock, state, cycle, dispatcher, forecaster, registry, bus, store)
+        controller = _assemble(
+            site=site,
+            clock=clock,
+            state=state,
+            cycle=cycle,
+            dispatcher=dispatcher,
+            forecaster=forecaster,
+            registry=registry,
+            bus=bus,
+            store=store,
+        )
+        _keep_bundles(site, surroundings, controller, stack)
         await stack.enter_async_context(bus)
         await bus.wait_connected(CONNECT_TIMEOUT_S)
         yield controller
@@ -131,6 +142,17 @@ async def _open_store(site: Site, clock: Clock, surroundings: Surroundings, stac
     return store
 
 
+def _keep_bundles(site: Site, surroundings: Surroundings, controller: Controller, stack: AsyncExitStack) -> None:
+    if site.store.bundle_days == 0:
+        return
+    limit_bytes = site.store.bundle_limit_mb * BYTES_PER_MB
+    path = bundle_folder(surroundings.store_path)
+    keeper = BundleKeeper(BundleFolder(path, days=site.store.bundle_days, limit_bytes=limit_bytes))
+    controller.cycle.watchers.append(bundle_watcher(keeper, site.solver, program_versions()))
+    controller.counted.append(keeper.counters)
+    stack.push_async_callback(keeper.close)
+
+
 async def _start_solver(site: Site, clock: Clock, stack: AsyncExitStack) -> SolverProcess:
     solver = SolverProcess(
         solver=site.solver.name,
@@ -143,7 +165,8 @@ async def _start_solver(site: Site, clock: Clock, stack: AsyncExitStack) -> Solv
     return solver
 
 
-def _assemble(
+def _assemble(  # noqa: PLR0913 (one for each part)
+    *,
     site: Site,
     clock: Clock,
     state: StateStore,
@@ -155,9 +178,7 @@ def _assemble(
     store: Store,
 ) -> Controller:
     """Join the cycle with what comes in from the broker."""
-    requests = ReplanRequests(
-        clock, debounce_s=site.control.replan_debounce_s, min_gap_s=site.control.replan_min_gap_s
-    )
+    requests = ReplanRequests(clock, debounce_s=site.control.replan_debounce_s, min_gap_s=site.control.replan_min_gap_s)
     market = MarketListener(site.community.id, clock, forecaster, requests)
     intake = Intake(clock, state, Watch(site, clock, state, requests))
     listener = TelemetryListener(registry, clock, site.control, intake.offer)
@@ -254,4 +275,3 @@ def load_account(reader: Reader, site: Site, now_utc: datetime) -> PeriodAccount
     since_utc = account.period.start_utc
     account.add([settled for settled in reader.settled(since_utc, now_utc) if settled.allocations])
     return account
-

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from config.schema import Site
 from controller.loop.cycle import Cycle, CycleReport
@@ -28,7 +28,7 @@ COUNT_PERIOD_S = 60.0
 class Controller:
     """Owner of the controller's tasks; made by ``controller.apps.wiring``."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (one for each part)
         self,
         *,
         site: Site,
@@ -52,6 +52,8 @@ class Controller:
         self._store = store
         self._counted: dict[str, int] = {}
         self._last_faults: tuple[str, ...] = ()
+        self.counted: list[Callable[[], Mapping[str, int]]] = []
+        """Further counters that are written down with the others."""
         self.cycle = cycle
         self.service = Service(clock)
         cycle.watchers.append(self._note_cycle)
@@ -76,6 +78,8 @@ class Controller:
         """Messages taken and dropped since the start, by reason."""
         drops = {f"telemetry.{reason}": count for reason, count in self._listener.drops.items()}
         drops |= {f"market.{reason}": count for reason, count in self._market.drops.items()}
+        for more in self.counted:
+            drops |= more()
         return {"telemetry.accepted": self._listener.accepted, **drops}
 
     async def finish(self) -> None:

@@ -22,7 +22,7 @@ from controller.loop.state_store import StateStore
 from controller.loop.timer import Tick
 from controller.loop.triggers import Trigger
 from controller.loop.weigher import Weigher, Weighing
-from controller.record.outcomes import CycleRow, OutcomeRecord
+from controller.record.outcomes import CycleRow
 from controller.record.records import Rung
 from controller.record.store import Store
 from devices.clock import Clock
@@ -63,7 +63,7 @@ class _Progress:
 class Cycle:
     """Runs cycles one at a time; owns what one cycle hands to the next."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (one for each part)
         self,
         *,
         site: Site,
@@ -195,9 +195,7 @@ class Cycle:
                 events={trigger.value: 1 for trigger in report.triggers},
             )
             with self._phase("dispatch", progress):
-                await self._store.record_outcomes(
-                    OutcomeRecord(outcomes=self._dispatcher.outcomes.take(), cycle=row)
-                )
+                await self._dispatcher.record_cycle(row)
         else:
             self._dispatcher.forget()
         finished = replace(
@@ -213,17 +211,13 @@ class Cycle:
         if all(energy.quality is MeterQuality.MISSING for energy in snapshot.closed.values()):
             return None
         price = self._forecaster.price_of(start_utc, self._supply_demand_ratio)
-        closed = self._settler.close(
-            start_utc, snapshot.closed, snapshot.fresh, price, self._weigher.in_force
-        )
+        closed = self._settler.close(start_utc, snapshot.closed, snapshot.fresh, price, self._weigher.in_force)
         self._account.add((closed.settled,))
         self._learn(closed, interval / timedelta(hours=1))
         return closed
 
     def _learn(self, closed: ClosedInterval, interval_h: float) -> None:
-        known = [
-            energy.quality is not MeterQuality.MISSING and energy.has_all_devices for energy in closed.energies
-        ]
+        known = [energy.quality is not MeterQuality.MISSING and energy.has_all_devices for energy in closed.energies]
         demand_kw = np.array([energy.demand_kwh / interval_h for energy in closed.energies])
         pv_kw = np.array([energy.pv_kwh / interval_h for energy in closed.energies])
         unknown = ~np.array(known)
@@ -245,7 +239,7 @@ class Cycle:
         started_s = self._clock.real_s()
         try:
             yield
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 (whatever fails in a phase is a fact of the cycle, which goes on)
             _log.exception("phase %s failed", name)
             progress.faults.append(f"{name}: {type(error).__name__}: {error}")
         finally:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -10,18 +9,16 @@ from config.members import Battery, Ev
 from config.schema import Site
 from controller.record.quantities import to_micro
 from controller.record.records import AssetState, DecisionRow, ExplanationRow, IntervalRecord, Prices
+from models.dispatch.bundle import hash_problem
 from models.domain.arrays import FloatArray
 from models.domain.telemetry import DeviceKey
 
 if TYPE_CHECKING:
     from controller.loop.cycle import CycleReport
     from controller.loop.outlook import Outlook
-    from models.dispatch.problem import DispatchProblem
 
 
-def interval_record(
-    site: Site, report: CycleReport, weights: FloatArray, committed_utc: datetime
-) -> IntervalRecord:
+def interval_record(site: Site, report: CycleReport, weights: FloatArray, committed_utc: datetime) -> IntervalRecord:
     """The first transaction of a cycle."""
     closed = report.closed
     return IntervalRecord(
@@ -43,9 +40,7 @@ def interval_record(
     )
 
 
-def _decision_row(
-    site: Site, report: CycleReport, weights: FloatArray, committed_utc: datetime
-) -> DecisionRow:
+def _decision_row(site: Site, report: CycleReport, weights: FloatArray, committed_utc: datetime) -> DecisionRow:
     decision, weighing = report.decision, report.weighing
     ids = [member.id for member in site.members]
     proposed = None if weighing is None else weighing.proposed
@@ -110,9 +105,7 @@ def _asset_states(site: Site, report: CycleReport) -> tuple[AssetState, ...]:
             reading = report.snapshot.fresh.get(key)
             if reading is None:
                 states.append(
-                    AssetState(
-                        device=key, member=device.member, kind=device.kind, age_s=report.snapshot.stale.get(key)
-                    )
+                    AssetState(device=key, member=device.member, kind=device.kind, age_s=report.snapshot.stale.get(key))
                 )
                 continue
             asset = assets.get((device.member or "", device.asset or ""))
@@ -131,13 +124,3 @@ def _asset_states(site: Site, report: CycleReport) -> tuple[AssetState, ...]:
                 )
             )
     return tuple(states)
-
-
-def hash_problem(problem: DispatchProblem) -> str:
-    """SHA-256 over all arrays and numbers of a problem: equal problems, equal hash."""
-    digest = hashlib.sha256()
-    for name in problem.__dataclass_fields__:
-        value = getattr(problem, name)
-        digest.update(name.encode())
-        digest.update(value.tobytes() if hasattr(value, "tobytes") else repr(value).encode())
-    return digest.hexdigest()

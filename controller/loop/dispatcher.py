@@ -16,12 +16,12 @@ from controller.loop.fallback import meters_by_member
 from controller.loop.outcome_log import OutcomeLog
 from controller.loop.setpoints import ControlledDevice, DevicePower, controlled_devices
 from controller.loop.state_store import StateStore
-from controller.record.outcomes import OutcomeRecord
+from controller.record.outcomes import CycleRow, OutcomeRecord
 from controller.record.store import Store
 from devices.clock import Clock
 from devices.setpoint_publisher import SetpointPublisher
 from models.domain.arrays import BoolArray
-from models.domain.errors import DeviceError
+from models.domain.errors import DeviceError, StoreError
 from models.domain.setpoint import Reason, Setpoint
 from models.domain.telemetry import DeviceKey
 
@@ -62,9 +62,7 @@ class Dispatcher:
         self.outcomes = outcomes
         """How setpoints ended."""
         self._store = store
-        self._devices: dict[DeviceKey, ControlledDevice] = {
-            device.key: device for device in controlled_devices(site)
-        }
+        self._devices: dict[DeviceKey, ControlledDevice] = {device.key: device for device in controlled_devices(site)}
         self._meters = meters_by_member(site)
         self._held: dict[DeviceKey, _Held] = {}
         self._intended: dict[DeviceKey, _Held] = {}
@@ -111,10 +109,18 @@ class Dispatcher:
         return mask
 
     async def renew_forever(self) -> None:
-        """Renew what is held, every renewal period."""
+        """Renew what is held, every renewal period; while the store fails nothing is renewed, and devices revert."""
+        is_failing = False
         while True:
             await asyncio.sleep(self._site.control.setpoint_renewal_s)
-            await self.renew()
+            try:
+                await self.renew()
+            except StoreError as error:
+                if not is_failing:
+                    _log.warning("setpoints are not renewed: %s", error)
+                is_failing = True
+            else:
+                is_failing = False
 
     async def renew(self) -> int:
         """Give every held power with fresh inputs a new life; returns how many."""
@@ -136,7 +142,18 @@ class Dispatcher:
     async def record_ends(self) -> None:
         """Make durable how setpoints have ended since the last transaction."""
         if outcomes := self.outcomes.take():
-            await self._store.record_outcomes(OutcomeRecord(outcomes=outcomes))
+            await self._record(OutcomeRecord(outcomes=outcomes))
+
+    async def record_cycle(self, cycle: CycleRow) -> None:
+        """Make durable how a cycle went, and how setpoints have ended since the last transaction."""
+        await self._record(OutcomeRecord(outcomes=self.outcomes.take(), cycle=cycle))
+
+    async def _record(self, record: OutcomeRecord) -> None:
+        try:
+            await self._store.record_outcomes(record)
+        except StoreError:
+            self.outcomes.give_back(record.outcomes)
+            raise
 
     async def _publish(self, setpoints: Sequence[Setpoint]) -> None:
         for setpoint in setpoints:
@@ -160,9 +177,7 @@ class Dispatcher:
 
     def _release(self, key: DeviceKey) -> DevicePower:
         device = self._devices[key]
-        return DevicePower(
-            device=key, member=device.member, power_kw=device.lowest_kw, reason=Reason.NO_CURTAILMENT
-        )
+        return DevicePower(device=key, member=device.member, power_kw=device.lowest_kw, reason=Reason.NO_CURTAILMENT)
 
     def _setpoint(self, power: DevicePower) -> Setpoint:
         self._seq += 1

@@ -10,9 +10,7 @@ from models.domain.snapshot import Snapshot
 from models.domain.telemetry import DeviceKey, Reading
 
 
-def powers_by_rule(
-    site: Site, devices: tuple[ControlledDevice, ...], snapshot: Snapshot
-) -> tuple[DevicePower, ...]:
+def powers_by_rule(site: Site, devices: tuple[ControlledDevice, ...], snapshot: Snapshot) -> tuple[DevicePower, ...]:
     """Self-consumption: batteries take the home's net power to zero, cars charge, runs start.
 
     Only homes whose meter is fresh are served: a rule that acts on an unknown net power would be a guess.

@@ -11,6 +11,10 @@ from devices.setpoint_tracker import EndedSetpoint
 from models.domain.setpoint import Outcome, Setpoint
 
 
+MOST_UNTAKEN = 100_000
+"""Ends kept while the store fails: hours of a large community."""
+
+
 class OutcomeLog:
     """Collects ends until they are taken for a transaction."""
 
@@ -67,6 +71,10 @@ class OutcomeLog:
         """Ends since the last call."""
         taken, self._untaken = tuple(self._untaken), []
         return taken
+
+    def give_back(self, untaken: Iterable[SetpointOutcome]) -> None:
+        """Take back ends that could not be made durable, for the next transaction; the oldest go beyond the bound."""
+        self._untaken = [*untaken, *self._untaken][-MOST_UNTAKEN:]
 
     def _forget(self, setpoint_id: str) -> None:
         self._awaited.discard(setpoint_id)

@@ -162,9 +162,7 @@ class Forecaster:
             prices=prices,
             local_price_eur_per_kwh=local_price(prices, self._site.tariff.local_price, supply_demand_ratio),
             billing_period=billing_period_index(steps.starts_utc, self._site.zone),
-            demand=forecast_demand(
-                interval_start, now_utc, steps.step_h, zone=self._site.zone, persons=self._persons
-            ),
+            demand=forecast_demand(interval_start, now_utc, steps.step_h, zone=self._site.zone, persons=self._persons),
             pv=forecast_pv(
                 self.history.history(now_utc, of_pv=True),
                 now_utc,

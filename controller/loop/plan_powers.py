@@ -54,9 +54,7 @@ class RunningPlan:
         return RunningSchedule(power_kw=power_kw, starts_utc=self.starts_utc)
 
 
-def powers_of_plan(
-    running: RunningPlan, step: int, devices: tuple[ControlledDevice, ...]
-) -> tuple[DevicePower, ...]:
+def powers_of_plan(running: RunningPlan, step: int, devices: tuple[ControlledDevice, ...]) -> tuple[DevicePower, ...]:
     """Bounded power of every device that the plan moves, in one step."""
     schedule, problem = running.schedule, running.built.problem
     powers = []
@@ -73,9 +71,7 @@ def powers_of_plan(
     return tuple(powers)
 
 
-def _curtailments(
-    running: RunningPlan, step: int, devices: tuple[ControlledDevice, ...]
-) -> list[DevicePower]:
+def _curtailments(running: RunningPlan, step: int, devices: tuple[ControlledDevice, ...]) -> list[DevicePower]:
     schedule, problem = running.schedule, running.built.problem
     limits = []
     for device in devices:

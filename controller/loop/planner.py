@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from config.schema import Site
@@ -16,6 +16,7 @@ from controller.loop.setpoints import ControlledDevice, DevicePower, controlled_
 from controller.loop.solver_process import SolverFailure, SolverProcess
 from controller.record.records import Rung
 from models.dispatch.audit import audit_plan
+from models.dispatch.concealment import conceal, restate_burden
 from models.dispatch.problem import FloatArray
 from models.dispatch.result import Plan, Termination
 from models.domain.errors import ProblemError
@@ -33,6 +34,7 @@ class PlanDecision:
     plan: Plan | None
     """The plan that the solver gave, if it passed the audit."""
     built: BuiltProblem | None
+    """What the solver was asked, in concealed form; there without a plan too."""
     solve_s: float
     """Real time from the problem's data to the audited plan [s]."""
     faults: tuple[str, ...]
@@ -65,18 +67,24 @@ class Planner:
             return self._without_plan(Rung.DEVICE, (), ("no device has a fresh reading",), started_s)
         schedule = None if self.running is None else self.running.schedule_by_device()
         try:
-            built = build_problem(self._site, self.devices, snapshot, outlook, account, weights, schedule)
+            plain = build_problem(self._site, self.devices, snapshot, outlook, account, weights, schedule)
+            # From here on, no incomes and no bills: neither the worker nor a bundle gets to see them.
+            built = replace(plain, problem=conceal(plain.problem))
         except ProblemError as error:
             return self._fall_back(snapshot, (f"problem refused: {error}",), started_s)
         answer = await self._solver.solve(built.problem, deadline_s=self._site.solver.deadline_s)
         if isinstance(answer, SolverFailure):
-            return self._fall_back(snapshot, (f"solver {answer.kind}: {answer.detail}",), started_s)
+            faults = (f"solver {answer.kind}: {answer.detail}",)
+            return replace(self._fall_back(snapshot, faults, started_s), built=built)
         if not answer.is_usable:
             found = "; ".join(answer.record.violated) or "no schedule"
-            return self._fall_back(snapshot, (f"solver {answer.record.termination}: {found}",), started_s)
+            faults = (f"solver {answer.record.termination}: {found}",)
+            return replace(self._fall_back(snapshot, faults, started_s), built=built)
         violations = audit_plan(built.problem, answer)
         if violations:
-            return self._fall_back(snapshot, (f"audit refused the plan: {violations[0]}",), started_s)
+            faults = (f"audit refused the plan: {violations[0]}",)
+            return replace(self._fall_back(snapshot, faults, started_s), built=built)
+        answer = restate_burden(plain.problem, answer)
         self.running = RunningPlan(plan=answer, built=built, starts_utc=outlook.steps.starts_utc)
         rung = Rung.OPTIMAL if answer.record.termination is Termination.OPTIMAL else Rung.INCUMBENT
         return PlanDecision(

@@ -7,19 +7,17 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
-from config.members import Battery, Ev, ShiftableLoad
+from config.members import Battery, ShiftableLoad
 from config.schema import Site
 from controller.loop.account import PeriodAccount
+from controller.loop.device_data import collect_movable
 from controller.loop.metering import MemberEnergy, meter_interval
 from controller.loop.outlook import Outlook
 from controller.loop.setpoints import ControlledDevice
-from models.dispatch.problem import BatteryData, DispatchProblem, EvData, FloatArray, RunData
+from models.dispatch.problem import DispatchProblem, FloatArray
 from models.domain.snapshot import MeterQuality, Snapshot
-from models.domain.telemetry import DeviceKey, Reading
+from models.domain.telemetry import DeviceKey
 
-SHORTFALL_FACTOR = 5.0
-"""Energy missing at a car's departure costs this many times the dearest import price."""
-LEAST_SHORTFALL_EUR_PER_KWH = 1.0
 LEAST_NOWCAST_FRAC = 0.2
 """A re-plan takes the mean of the running interval for step 0 once this much of it has passed."""
 
@@ -80,15 +78,14 @@ def build_problem(
         running: The running plan, for the tie-break.
     """
     steps, totals = outlook.steps, account.totals()
-    fresh = [device for device in devices if device.key in snapshot.fresh]
-    batteries = tuple(device for device in fresh if _is_storable(device, snapshot))
-    evs = tuple(device for device in fresh if _is_chargeable(device, snapshot))
-    runs = tuple(device for device in fresh if _is_requested(device, snapshot))
+    movable = collect_movable(devices, snapshot, outlook)
     passed_h = max(0.0, (steps.starts_utc[0] - snapshot.interval_start_utc) / timedelta(hours=1))
     energies = meter_interval(site, snapshot.running)
     demand_kw, pv_kw = _nowcast(site, outlook, energies, passed_h)
-    shortfall = max(LEAST_SHORTFALL_EUR_PER_KWH, SHORTFALL_FACTOR * float(np.max(outlook.prices.import_price_eur_per_kwh)))
     limits = outlook.limits
+    batteries, evs, runs = (
+        tuple(device for device, _ in rows) for rows in (movable.batteries, movable.evs, movable.runs)
+    )
     problem = DispatchProblem(
         start_utc=steps.starts_utc[0],
         step_h=steps.step_h,
@@ -119,9 +116,9 @@ def build_problem(
         access_shortfall_eur_per_kwh=site.by_law.access_shortfall_eur_per_kwh,
         burden_price_frac=site.by_law.burden_price_frac,
         equity_budget_frac=site.by_law.equity_budget_frac,
-        batteries=tuple(_battery_data(device, snapshot, outlook) for device in batteries),
-        evs=tuple(_ev_data(device, snapshot, outlook, shortfall) for device in evs),
-        runs=tuple(_run_data(device, snapshot, outlook) for device in runs),
+        batteries=tuple(data for _, data in movable.batteries),
+        evs=tuple(data for _, data in movable.evs),
+        runs=tuple(data for _, data in movable.runs),
         reference_battery_kw=_reference(batteries, outlook, running),
         reference_ev_kw=_reference(evs, outlook, running),
     )
@@ -132,24 +129,6 @@ def build_problem(
         if device.key not in snapshot.fresh or (isinstance(device.asset, Battery) and device.key not in planned)
     )
     return BuiltProblem(problem=problem, batteries=batteries, evs=evs, runs=runs, left_out=left_out)
-
-
-def _is_storable(device: ControlledDevice, snapshot: Snapshot) -> bool:
-    """A battery that does not say its state of charge cannot be planned; all others still can."""
-    return isinstance(device.asset, Battery) and snapshot.fresh[device.key].soc_frac is not None
-
-
-def _is_chargeable(device: ControlledDevice, snapshot: Snapshot) -> bool:
-    if not isinstance(device.asset, Ev):
-        return False
-    return bool(snapshot.fresh[device.key].is_plugged)
-
-
-def _is_requested(device: ControlledDevice, snapshot: Snapshot) -> bool:
-    if not isinstance(device.asset, ShiftableLoad):
-        return False
-    reading = snapshot.fresh[device.key]
-    return bool(reading.is_requested) and not reading.is_running and reading.remaining_s is not None
 
 
 def _metered_net_kwh(energies: tuple[MemberEnergy, ...]) -> FloatArray:
@@ -184,72 +163,7 @@ def _fixed_power_kw(
     return fixed
 
 
-def _battery_data(device: ControlledDevice, snapshot: Snapshot, outlook: Outlook) -> BatteryData:
-    battery = device.asset
-    assert isinstance(battery, Battery)
-    soc_frac = snapshot.fresh[device.key].soc_frac
-    assert soc_frac is not None
-    return BatteryData(
-        member=device.member_index,
-        charge_limit_kw=battery.charge_limit_kw,
-        discharge_limit_kw=battery.discharge_limit_kw,
-        soc_start_kwh=soc_frac * battery.capacity_kwh,
-        soc_min_kwh=battery.soc_min_frac * battery.capacity_kwh,
-        soc_max_kwh=battery.soc_max_frac * battery.capacity_kwh,
-        charge_efficiency_frac=battery.charge_efficiency_frac,
-        discharge_efficiency_frac=battery.discharge_efficiency_frac,
-        wear_eur_per_kwh=battery.wear_eur_per_kwh,
-        end_value_eur_per_kwh=outlook.stored_value_eur_per_kwh * battery.discharge_efficiency_frac,
-    )
-
-
-def _ev_data(device: ControlledDevice, snapshot: Snapshot, outlook: Outlook, shortfall_eur_per_kwh: float) -> EvData:
-    ev = device.asset
-    assert isinstance(ev, Ev)
-    reading = snapshot.fresh[device.key]
-    departure_utc = reading.departure_utc or outlook.next_local_time(ev.typical_departure)
-    return EvData(
-        member=device.member_index,
-        charge_min_kw=min(ev.charge_min_kw, ev.charge_limit_kw),
-        charge_limit_kw=ev.charge_limit_kw,
-        charge_efficiency_frac=ev.charge_efficiency_frac,
-        energy_needed_kwh=_energy_needed_kwh(ev, reading),
-        departure_step=outlook.last_step_before(departure_utc),
-        arrival_step=0,
-        shortfall_eur_per_kwh=shortfall_eur_per_kwh,
-    )
-
-
-def _energy_needed_kwh(ev: Ev, reading: Reading) -> float:
-    if reading.energy_needed_kwh is not None:
-        return reading.energy_needed_kwh
-    if reading.soc_frac is not None:
-        return (1.0 - reading.soc_frac) * ev.capacity_kwh
-    return ev.typical_daily_kwh
-
-
-def _run_data(device: ControlledDevice, snapshot: Snapshot, outlook: Outlook) -> RunData:
-    load = device.asset
-    assert isinstance(load, ShiftableLoad)
-    reading = snapshot.fresh[device.key]
-    length = timedelta(seconds=reading.remaining_s or load.duration_min * 60.0)
-    latest_end_utc = reading.latest_end_utc or outlook.next_local_time(load.window_end)
-    fine_starts = outlook.steps.starts_utc[: site_fine_steps(outlook)]
-    starts = [start for start in fine_starts if start + length <= latest_end_utc]
-    options = [outlook.share_of(start, start + length) * load.power_kw for start in starts or fine_starts[:1]]
-    return RunData(member=device.member_index, option_kw=np.array(options))
-
-
-def site_fine_steps(outlook: Outlook) -> int:
-    """Steps that are as short as the first full one: possible starts of a run."""
-    step_h = outlook.steps.step_h
-    shortest_h = float(step_h[1]) if len(step_h) > 1 else float(step_h[0])
-    return 1 + int(np.sum(np.isclose(step_h[1:], shortest_h)))
-
-
-def _reference(
-    devices: tuple[ControlledDevice, ...], outlook: Outlook, running: RunningSchedule | None
-) -> FloatArray:
+def _reference(devices: tuple[ControlledDevice, ...], outlook: Outlook, running: RunningSchedule | None) -> FloatArray:
     steps = outlook.steps
     if not devices:
         return np.zeros((0, len(steps.step_h)))

@@ -88,9 +88,7 @@ class StateStore:
         age_s = self.age_s(device, now_s, now_utc)
         return age_s is not None and age_s <= self._stale_after_s
 
-    def freeze(
-        self, *, now_utc: datetime, now_s: float, interval_start_utc: datetime, with_closed: bool
-    ) -> Snapshot:
+    def freeze(self, *, now_utc: datetime, now_s: float, interval_start_utc: datetime, with_closed: bool) -> Snapshot:
         """One immutable image of everything a cycle may look at."""
         fresh: dict[DeviceKey, Reading] = {}
         stale: dict[DeviceKey, float | None] = {}
@@ -123,9 +121,7 @@ class StateStore:
 
     def _running(self, device: DeviceKey, start_utc: datetime) -> CountedEnergy:
         state = self._states[device]
-        start = _counters_at(
-            state.boundaries.get(start_utc), start_utc, timedelta(minutes=self._interval_min)
-        )
+        start = _counters_at(state.boundaries.get(start_utc), start_utc, timedelta(minutes=self._interval_min))
         if state.newest.ts_utc < start_utc:
             return MISSING_ENERGY
         return _difference(start, _totals_of(state.newest))

@@ -47,7 +47,7 @@ class Watch:
     def note_cycle(self, report: CycleReport) -> None:
         """Remember what the new plan expects, and which devices it could count on."""
         self._requests.note_plan(report.snapshot.taken_utc)
-        self._present = {key: True for key in report.snapshot.fresh} | {key: False for key in report.snapshot.stale}
+        self._present = dict.fromkeys(report.snapshot.fresh, True) | dict.fromkeys(report.snapshot.stale, False)
         self._marks = {}
         plan = report.decision.plan
         if plan is None or plan.schedule is None:

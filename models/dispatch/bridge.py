@@ -9,30 +9,33 @@ import numpy as np
 from pyomo.repn.plugins.standard_form import LinearStandardFormCompiler
 from scipy import sparse
 
-from models.dispatch.facts import derive_facts
-from models.dispatch.layout import NONE, Layout, layout_shapes
+from models.dispatch.arrays.builder import WrittenProgram
+from models.dispatch.layout import NONE, layout_shapes
 from models.dispatch.model import build_model
 from models.dispatch.objective import BUDGET_PLACEHOLDER_EUR
 from models.dispatch.solvers.protocol import LinearProgram, Objective
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pyomo.environ as pyo
 
     from models.dispatch.facts import Facts
-    from models.dispatch.problem import DispatchProblem
+    from models.dispatch.problem import DispatchProblem, IntArray
 
 _UPPER, _LOWER, _EQUAL = 1, -1, 0
 """Bound types of the compiler's mixed form: A x <= b, A x >= b, A x = b."""
 _INDEXED = re.compile(r"^(\w+)(?:\[(.*)\])?$")
 
 
-def compile_problem(
-    problem: DispatchProblem, facts: Facts | None = None, *, is_elastic: bool = False
-) -> tuple[LinearProgram, Layout]:
-    """Build the Pyomo model of a validated problem and turn it into arrays."""
-    facts = facts if facts is not None else derive_facts(problem)
+def compile_problem(problem: DispatchProblem, facts: Facts, *, is_elastic: bool = False) -> WrittenProgram:
+    """Build the Pyomo model of a validated problem and turn it into arrays: the slow twin of ``write_program``."""
     program = compile_model(build_model(problem, facts, is_elastic=is_elastic))
-    return program, locate_columns(problem, program)
+    return WrittenProgram(
+        program=program,
+        columns=number_families(problem, program.column_names),
+        rows=number_families(problem, program.row_names),
+    )
 
 
 def compile_model(model: pyo.ConcreteModel) -> LinearProgram:
@@ -70,19 +73,16 @@ def compile_model(model: pyo.ConcreteModel) -> LinearProgram:
     )
 
 
-def locate_columns(problem: DispatchProblem, program: LinearProgram) -> Layout:
-    """Find each quantity's column, and the rows whose duals are read, by name."""
+def number_families(problem: DispatchProblem, names: Sequence[str]) -> dict[str, IntArray]:
+    """Numbers of each family by the indices in its names, in the shapes that ``Layout`` states."""
     shapes = layout_shapes(problem)
-    found = {name: np.full(shape, NONE, dtype=np.int64) for name, shape in shapes.items()}
-    for position, name in enumerate(program.column_names):
+    found: dict[str, IntArray] = {}
+    shapes |= {name.removesuffix("_row"): shape for name, shape in shapes.items() if name.endswith("_row")}
+    for position, name in enumerate(names):
         family, place = split_name(name)
-        if family in found:
-            found[family][place] = position
-    for position, name in enumerate(program.row_names):
-        family, place = split_name(name)
-        if f"{family}_row" in found:
-            found[f"{family}_row"][place] = position
-    return Layout(**found)
+        if family in shapes:
+            found.setdefault(family, np.full(shapes[family], NONE, dtype=np.int64))[place] = position
+    return found
 
 
 def split_name(name: str) -> tuple[str, tuple[int, ...]]:

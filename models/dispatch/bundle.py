@@ -10,12 +10,11 @@ from __future__ import annotations
 import hashlib
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from models.dispatch.bundle_codec import pack, unpack
 from models.dispatch.bundle_shapes import check_shapes
-from models.dispatch.concealment import conceal, is_concealed
-from models.dispatch.figures import worst_burden_frac
+from models.dispatch.concealment import conceal, is_concealed, restate_burden
 from models.dispatch.problem import DispatchProblem
 from models.dispatch.result import Plan
 from models.dispatch.validation import validate_problem
@@ -90,7 +89,7 @@ def make_bundle(
         versions=dict(versions),
         problem_sha256=hash_problem(concealed),
         problem=concealed,
-        plan=None if plan is None else _conceal_burden(concealed, plan),
+        plan=None if plan is None else restate_burden(concealed, plan),
     )
 
 
@@ -149,10 +148,3 @@ def _open(content: bytes) -> bytes:
     if not stream.eof or stream.unused_data:
         raise BundleError(f"content: no single zlib stream; accepted: one of at most {LARGEST_CONTENT_BYTES} bytes")
     return inflated
-
-
-def _conceal_burden(problem: DispatchProblem, plan: Plan) -> Plan:
-    if plan.figures is None:
-        return plan
-    burden = worst_burden_frac(problem, plan.figures.member_cost_eur)
-    return replace(plan, figures=replace(plan.figures, worst_burden_frac=burden))

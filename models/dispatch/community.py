@@ -133,8 +133,12 @@ def add_access(m: pyo.ConcreteModel, problem: DispatchProblem, facts: Facts) -> 
     renewable_all    sum_i buy_r <= sum_j sell_r + sum_fixed sell             for each t
     """
     m.access = pyo.Constraint(steps(facts.is_access), rule=lambda m, i: _access(m, problem, facts, i))
-    m.renewable_some = pyo.Constraint(list(m.renewable_buy), rule=lambda m, i, t: m.renewable_buy[i, t] - m.pool_buy[i, t] <= 0.0)
-    m.renewable_most = pyo.Constraint(list(m.renewable_sell), rule=lambda m, i, t: m.renewable_sell[i, t] - m.pool_sell[i, t] <= 0.0)
+    m.renewable_some = pyo.Constraint(
+        list(m.renewable_buy), rule=lambda m, i, t: m.renewable_buy[i, t] - m.pool_buy[i, t] <= 0.0
+    )
+    m.renewable_most = pyo.Constraint(
+        list(m.renewable_sell), rule=lambda m, i, t: m.renewable_sell[i, t] - m.pool_sell[i, t] <= 0.0
+    )
     bought, sold = _by_step(m.renewable_buy), _by_step(m.renewable_sell)
     for i, t in m.pool_sell:
         if not facts.is_flexible[i, t]:

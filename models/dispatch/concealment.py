@@ -24,12 +24,13 @@ import numpy as np
 
 from models.dispatch.bounds import mean_income_eur
 from models.dispatch.facts import derive_facts
-from models.dispatch.figures import protected_members
+from models.dispatch.figures import protected_members, worst_burden_frac
 from models.dispatch.validation import validate_problem
 from models.domain.arrays import freeze
 
 if TYPE_CHECKING:
     from models.dispatch.problem import BoolArray, DispatchProblem, FloatArray
+    from models.dispatch.result import Plan
 
 INCOME_STEP = 1.02
 """Ratio of neighbouring income classes: a burden is off by 1 % at most, less than a month's income changes."""
@@ -83,6 +84,14 @@ def is_concealed(problem: DispatchProblem) -> bool:
     income, billed_eur = problem.income_eur[known], problem.billed_eur[known]
     has_zeros = income.min() == 1.0 and billed_eur.max() == 0.0
     return bool(has_zeros and _is_whole(np.log(income) / np.log(INCOME_STEP)) and _is_whole(billed_eur / BILL_STEP_EUR))
+
+
+def restate_burden(problem: DispatchProblem, plan: Plan) -> Plan:
+    """The plan with its worst burden in the terms of another form of its problem: the plain or the concealed one."""
+    if plan.figures is None:
+        return plan
+    burden_frac = worst_burden_frac(problem, plan.figures.member_cost_eur)
+    return replace(plan, figures=replace(plan.figures, worst_burden_frac=burden_frac))
 
 
 def _is_whole(steps: FloatArray) -> bool:

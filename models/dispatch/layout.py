@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from models.dispatch.problem import DispatchProblem, FloatArray, IntArray
 
 NONE = -1
@@ -93,6 +95,19 @@ def layout_shapes(problem: DispatchProblem) -> dict[str, tuple[int, ...]]:
     shapes |= {name: (count,) for name, count in single.items()}
     shapes["start"] = (runs, options)
     return shapes
+
+
+def locate(problem: DispatchProblem, columns: Mapping[str, IntArray], rows: Mapping[str, IntArray]) -> Layout:
+    """Layout of a program from the numbers of its families; what it does not have is ``NONE`` everywhere.
+
+    Args:
+        problem: The problem.
+        columns: Column numbers by family, each of the shape that ``Layout`` states.
+        rows: Row numbers by family.
+    """
+    found = {f"{family}_row": numbers for family, numbers in rows.items()} | dict(columns)
+    absent = {name: np.full(shape, NONE, dtype=np.int64) for name, shape in layout_shapes(problem).items()}
+    return Layout(**{name: found.get(name, none) for name, none in absent.items()})
 
 
 def gather(x: FloatArray, columns: IntArray) -> FloatArray:

@@ -102,7 +102,11 @@ def add_community_variables(m: pyo.ConcreteModel, problem: DispatchProblem, fact
     """Totals of the community, the paid peak, the highest burden and missing access."""
     most_in, most_out = facts.natural_intake_kw.sum(axis=0), facts.natural_outlet_kw.sum(axis=0)
     spare = LIMIT_SLACK if structure.is_elastic else 0.0
-    shared_kw, peak_kw, missing_kwh = bound_shared_kw(facts), bound_peak_kw(problem, facts), bound_access_missing_kwh(facts)
+    shared_kw, peak_kw, missing_kwh = (
+        bound_shared_kw(facts),
+        bound_peak_kw(problem, facts),
+        bound_access_missing_kwh(facts),
+    )
     m.shared = pyo.Var(steps(facts.is_pool), bounds=lambda _, t: (0.0, float(shared_kw[t])))
     m.community_import = pyo.Var(steps(facts.has_grid), bounds=lambda _, t: (0.0, float(most_in[t]) + spare))
     m.community_export = pyo.Var(steps(facts.has_grid), bounds=lambda _, t: (0.0, float(most_out[t])))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -32,22 +32,29 @@ def read_schedule(problem: DispatchProblem, facts: Facts, layout: Layout, x: Flo
     export_kw = power(layout.grid_export)
     import_kw = np.where(is_fixed, np.maximum(np.maximum(fixed_kw, 0.0) - buy_kw, 0.0), import_kw)
     export_kw = np.where(is_fixed, np.maximum(np.maximum(-fixed_kw, 0.0) - sell_kw, 0.0), export_kw)
-    option, run_kw = _read_runs(problem, layout, x)
     return Schedule(
         import_kw=import_kw,
         export_kw=export_kw,
         buy_kw=buy_kw,
         sell_kw=sell_kw,
-        curtailed_kw=power(layout.curtail),
         unserved_kw=power(layout.unserved),
-        charge_kw=power(layout.charge),
-        discharge_kw=power(layout.discharge),
-        soc_kwh=gather(x, layout.soc),
-        ev_kw=power(layout.ev_charge),
-        ev_shortfall_kwh=_ev_shortfalls(problem, layout, x),
-        run_option=option,
-        run_kw=run_kw,
+        **read_devices(problem, layout, x),
     )
+
+
+def read_devices(problem: DispatchProblem, layout: Layout, x: FloatArray) -> dict[str, Any]:
+    """The parts of a schedule that belong to devices, by field name."""
+    option, run_kw = _read_runs(problem, layout, x)
+    return {
+        "curtailed_kw": np.maximum(gather(x, layout.curtail), 0.0),
+        "charge_kw": np.maximum(gather(x, layout.charge), 0.0),
+        "discharge_kw": np.maximum(gather(x, layout.discharge), 0.0),
+        "soc_kwh": gather(x, layout.soc),
+        "ev_kw": np.maximum(gather(x, layout.ev_charge), 0.0),
+        "ev_shortfall_kwh": _ev_shortfalls(problem, layout, x),
+        "run_option": option,
+        "run_kw": run_kw,
+    }
 
 
 def _ev_shortfalls(problem: DispatchProblem, layout: Layout, x: FloatArray) -> FloatArray:

@@ -10,7 +10,7 @@ import numpy as np
 from models.dispatch.integrality import Choice, choose_integers, must_keep_side
 from models.dispatch.layout import NONE, Layout, gather
 from models.dispatch.result import Termination
-from models.dispatch.solvers.protocol import LinearProgram, LinearSolution, Objective, SolverSession
+from models.dispatch.solvers.protocol import Basis, LinearProgram, LinearSolution, Objective, SolverSession
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,10 +25,15 @@ EQUITY_SHARE_FRAC = 0.9
 """The rest is for the tie-break and reading back."""
 BOUND_SLACK_EUR = 1e-6
 """Added to each bound taken from a stage, so that the solvers' tolerances do not make it infeasible."""
+VIOLATION_SLACK = 1e-7
+"""Added to what the service stage leaves violated, for the same reason [kW or kWh]."""
 PRICED_EUR = 1e-7
 """A reduced cost or dual above this is not zero: the optimum holds its column or row in place."""
 LEAST_SCALE_FRAC = 0.01
 """Gaps are relative to the objective, or to this share of the plain bill where the objective is near zero."""
+
+UNKNOWN_GAP_FRAC = 1.0
+"""Gap of a point with no bound to compare it with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +44,8 @@ class StageOutcome:
     solution: LinearSolution
     """With duals, integers fixed; without a point if the stage failed."""
     gap_frac: float
+    basis: Basis | None
+    """Basis at the solution."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -55,7 +62,13 @@ class StageRun:
     end_s: float
     """On that clock: nothing may run longer."""
     mip_gap: float
-    outcomes: list[StageOutcome] = field(default_factory=list)
+    lower: FloatArray = field(init=False)
+    """[columns] bounds in force, integers free."""
+    upper: FloatArray = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Start from the program's bounds."""
+        self.lower, self.upper = self.program.column_lower.copy(), self.program.column_upper.copy()
 
     @property
     def left_s(self) -> float:
@@ -72,8 +85,8 @@ class StageRun:
                 layout.unserved,
             ):  # fmt: skip
                 existing = columns[columns != NONE]
-                value = outcome.solution.x[existing]
-                self.session.set_column_bounds(existing, np.zeros(existing.shape), np.maximum(value, 0.0) + 1e-7)
+                self.upper[existing] = np.maximum(outcome.solution.x[existing], 0.0) + VIOLATION_SLACK
+                self.session.set_column_bounds(existing, self.lower[existing], self.upper[existing])
         return outcome
 
     def run_efficiency(self) -> StageOutcome:
@@ -98,7 +111,7 @@ class StageRun:
         if not columns.size:
             return equity
         program = self.program
-        low, high = program.column_lower.copy(), program.column_upper.copy()
+        low, high = self.lower.copy(), self.upper.copy()
         low[columns], high[columns] = lower, upper
         activity = _activity(program, equity.x)
         is_held = (np.abs(equity.reduced_cost) > PRICED_EUR) | program.is_integer
@@ -123,7 +136,7 @@ class StageRun:
         parts.append((self.layout.ev_charge[:, :steps][known], ev[known]))
         columns = np.concatenate([column for column, _ in parts])
         target = np.concatenate([value for _, value in parts])
-        low, high, now = program.column_lower[columns], program.column_upper[columns], x[columns]
+        low, high, now = self.lower[columns], self.upper[columns], x[columns]
         target = np.clip(target, low, high)
         is_above = now > target
         objective[columns] = np.where(is_above, 1.0, -1.0)
@@ -140,7 +153,7 @@ class StageRun:
         bound = relaxed.bound
         choice = choose_integers(self.problem, self.layout, relaxed.x, must_keep_side=keep_side)
         if choice.is_kept and keep_side is not None:
-            return self._finish(objective, relaxed, bound)
+            return self._finish(objective, relaxed, bound, self.session.read_basis())
         best, best_choice = self._fix(choice), choice
         if not best.has_point or self.gap_of(best.objective, bound) > self.mip_gap:
             self._release()
@@ -151,7 +164,7 @@ class StageRun:
             if branched.has_point and (not best.has_point or branched.objective < best.objective):
                 best_choice = _read_choice(self.program, branched.x)
             best = self._fix(best_choice)
-        outcome = self._finish(objective, best, bound)
+        outcome = self._finish(objective, best, bound, self.session.read_basis())
         if objective is not Objective.EQUITY:
             self._release()
         return outcome
@@ -162,14 +175,13 @@ class StageRun:
 
     def _release(self) -> None:
         integers = np.flatnonzero(self.program.is_integer)
-        lower, upper = self.program.column_lower[integers], self.program.column_upper[integers]
-        self.session.set_column_bounds(integers, lower, upper)
+        self.session.set_column_bounds(integers, self.lower[integers], self.upper[integers])
 
-    def _finish(self, objective: Objective, solution: LinearSolution, bound: float) -> StageOutcome:
-        gap = self.gap_of(solution.objective, bound) if solution.has_point else np.inf
-        outcome = StageOutcome(objective=objective, solution=solution, gap_frac=gap)
-        self.outcomes.append(outcome)
-        return outcome
+    def _finish(
+        self, objective: Objective, solution: LinearSolution, bound: float, basis: Basis | None = None
+    ) -> StageOutcome:
+        gap = min(self.gap_of(solution.objective, bound), UNKNOWN_GAP_FRAC) if solution.has_point else UNKNOWN_GAP_FRAC
+        return StageOutcome(objective=objective, solution=solution, gap_frac=gap, basis=basis)
 
     def scale_eur(self, objective_eur: float) -> float:
         """What a gap is relative to [EUR]."""

@@ -49,11 +49,14 @@ def bound_storage(problem: DispatchProblem, fixed_kw: FloatArray) -> StorageBoun
     forced_out = np.clip(room_out, 0.0, discharge[:, None]) * problem.step_h / eta_d[:, None]
     lower = np.minimum(soc_min[:, None], start[:, None] + np.cumsum(forced_in, axis=1))
     upper = np.maximum(soc_max[:, None], start[:, None] - np.cumsum(forced_out, axis=1))
+    # On the way back it only goes one way.
+    may_charge = upper <= soc_max[:, None] + OUTSIDE_KWH
+    may_discharge = lower >= soc_min[:, None] - OUTSIDE_KWH
     charge_kw, discharge_kw = np.zeros((count, steps)), np.zeros((count, steps))
     least, most = start.copy(), start.copy()
     for step, hours in enumerate(problem.step_h):
-        charge_kw[:, step] = np.clip((upper[:, step] - least) / (eta_c * hours), 0.0, charge)
-        discharge_kw[:, step] = np.clip((most - lower[:, step]) * eta_d / hours, 0.0, discharge)
+        charge_kw[:, step] = np.clip((upper[:, step] - least) / (eta_c * hours), 0.0, charge * may_charge[:, step])
+        discharge_kw[:, step] = np.clip((most - lower[:, step]) * eta_d / hours, 0.0, discharge * may_discharge[:, step])
         most = np.minimum(upper[:, step], most + hours * eta_c * charge_kw[:, step])
         least = np.maximum(lower[:, step], least - hours * discharge_kw[:, step] / eta_d)
     return StorageBounds(

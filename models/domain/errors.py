@@ -11,6 +11,7 @@
     +-- PolicyError            the policy model is missing, corrupt, or answers outside its bounds
     +-- StoreError             the store could not be opened or written
     +-- SettlementError        a day cannot be settled, with what is missing
+    +-- ClockError             the system clock cannot be right
     +-- DeviceError            a device is unknown, or a topic or setpoint breaks its contract
     +-- BrokerError            the broker cannot be used with these settings
 """
@@ -22,6 +23,7 @@ from config.errors import CommonWattError, SiteFileError
 __all__ = [
     "BrokerError",
     "BundleError",
+    "ClockError",
     "CommonWattError",
     "DeviceError",
     "PolicyError",
@@ -68,3 +70,7 @@ class DeviceError(CommonWattError):
 
 class BrokerError(CommonWattError):
     """The broker cannot be used with these settings."""
+
+
+class ClockError(CommonWattError):
+    """The system clock cannot be right."""

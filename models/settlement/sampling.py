@@ -47,7 +47,7 @@ class SampledValues:
     standard_error_eur: FloatArray
     """[P] standard error of each [currency]."""
     orders: int
-    """Orders walked (two for each pair)."""
+    """Orders walked, or coalitions drawn: two for each pair."""
     reached_target: bool
     """The target error was reached, not the bound on pairs or time."""
 
@@ -88,7 +88,7 @@ def sample_values(
         total += means.sum(axis=0)
         squares += (means**2).sum(axis=0)
         pairs += batch
-        error, relative = _estimate_error(total, squares, pairs)
+        error, relative = estimate_error(total, squares, pairs)
         rule.report(pairs, relative)
     result = SampledValues(
         value_eur=total / pairs,
@@ -101,7 +101,7 @@ def sample_values(
     return result
 
 
-def _estimate_error(total: FloatArray, squares: FloatArray, pairs: int) -> tuple[FloatArray, float]:
+def estimate_error(total: FloatArray, squares: FloatArray, pairs: int) -> tuple[FloatArray, float]:
     """Standard errors [P], and the largest as a share of the mean value (infinite while there are too few pairs)."""
     mean = total / pairs
     variance = np.maximum(squares / pairs - mean**2, 0.0) * pairs / max(pairs - 1, 1)

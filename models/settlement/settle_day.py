@@ -15,7 +15,7 @@ from models.settlement.gain_split import GainOutcome, GainSplit, split_gain, wei
 from models.settlement.means import Means
 from models.settlement.prices import IntervalPrices
 from models.settlement.provisional import charge_suppliers
-from models.settlement.shapley import Weighting
+from models.settlement.shapley import Weighting, apply_weights
 from models.settlement.sharing import SharedEnergy, SharingKey, share_energy
 from models.settlement.solidarity import Solidarity, SolidarityRule, apply_solidarity
 from models.settlement.utility import charge_community, to_minor
@@ -80,6 +80,14 @@ class SettledDay:
     def share_eur(self) -> FloatArray:
         """[N] final share: of the gain, after solidarity; they add up to the realised gain [currency]."""
         return self.split.share_eur - self.solidarity.given_eur + self.solidarity.received_eur
+
+    @property
+    def unweighted_share_eur(self) -> FloatArray:
+        """[N] what each would get under unit weights without solidarity; losers are counted against it [currency]."""
+        plain = apply_weights(self.split.plain_eur, np.ones(len(self.alone_eur)))
+        total = float(plain.sum())
+        scaled = plain * (float(self.split.scaled_eur.sum()) / total) if total > 0.0 else self.split.scaled_eur
+        return scaled + self.split.repaid_eur - self.split.loss_eur
 
 
 def settle_day(day: CoalitionDay, terms: SettlementTerms, game: GameKind, means: Means) -> SettledDay:

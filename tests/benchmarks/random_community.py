@@ -51,9 +51,7 @@ class RandomCommunity:
         self.consumption_kwh = self.demand_kw[:, :96].sum(axis=1) / 4.0 * 14.0
         capacity = rng.uniform(5.0, 13.5, members)
         start = rng.uniform(0.2, 0.8, members)
-        self.batteries = [
-            (int(i), float(capacity[i]), float(start[i])) for i in np.flatnonzero(has_battery)
-        ]
+        self.batteries = [(int(i), float(capacity[i]), float(start[i])) for i in np.flatnonzero(has_battery)]
         owners = rng.permutation(members)[: max(1, members // 10)]
         self.evs = [(int(i), float(rng.uniform(4.0, 20.0)), int(rng.integers(3, 30))) for i in owners]
         self.runs = [(int(i), int(rng.integers(2, 10))) for i in rng.permutation(members)[: max(1, members // 10)]]

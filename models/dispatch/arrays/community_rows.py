@@ -22,14 +22,14 @@ INF = np.inf
 
 def add_community_rows(
     builder: ProgramBuilder, problem: DispatchProblem, facts: Facts, structure: Structure, columns: Columns
-) -> tuple[IntArray, IntArray]:
-    """All rows of the community; returns those of its import and export totals, [T] each."""
+) -> None:
+    """All rows of the community."""
     pool_in = builder.add_rows("pool_in", facts.is_pool, 0.0, 0.0)
     pool_out = builder.add_rows("pool_out", facts.is_pool, 0.0, 0.0)
     for rows, trade in ((pool_in, columns.pool_buy), (pool_out, columns.pool_sell)):
         builder.put(rows, trade, 1.0)
         builder.put(rows, columns.shared, -1.0)
-    totals = add_totals(builder, facts, columns)
+    add_totals(builder, facts, columns)
     add_limits(builder, problem, structure, columns)
     add_peak(builder, problem, structure, columns)
     add_burden(builder, problem, facts, columns)
@@ -38,10 +38,9 @@ def add_community_rows(
         fair = builder.add_rows("unserved_fair", structure.unserved, -INF, 0.0)
         builder.put(fair, columns.unserved, 1.0)
         builder.put(fair, columns.unserved_share[None, :], -problem.demand_kw / problem.weight[:, None])
-    return totals
 
 
-def add_totals(builder: ProgramBuilder, facts: Facts, columns: Columns) -> tuple[IntArray, IntArray]:
+def add_totals(builder: ProgramBuilder, facts: Facts, columns: Columns) -> None:
     """Twin of ``community.add_totals``."""
     flexible = facts.is_flexible
     fixed_in = np.where(flexible, 0.0, np.maximum(facts.fixed_kw, 0.0)).sum(axis=0)
@@ -58,7 +57,6 @@ def add_totals(builder: ProgramBuilder, facts: Facts, columns: Columns) -> tuple
         builder.put(rows, np.where(flexible, pool, NONE), -1.0)
         builder.put(rows, columns.shared, 1.0)
     builder.put(total_in, columns.excess, -1.0)
-    return total_in, total_out
 
 
 def add_limits(builder: ProgramBuilder, problem: DispatchProblem, structure: Structure, columns: Columns) -> None:

@@ -127,7 +127,7 @@ def _put_cost(
     put_throughput(builder, problem, columns, Objective.EFFICIENCY)
 
 
-def marginal_prices_eur_per_kwh(
+def price_marginal_kwh(
     problem: DispatchProblem, facts: Facts, small: WrittenProgram, row_dual: FloatArray
 ) -> FloatArray:
     """[N, T] Cost to the community of one more kWh of demand at each member.

@@ -65,7 +65,7 @@ def lift_basis(
         row=np.where(is_equal, LOWER, BASIC).astype(np.int64),
     )
     _copy_devices(draft, small, x, basis)
-    net_kw = _nets(problem, facts, small, x)
+    net_kw = find_nets_kw(problem, facts, small, x)
     spare = _spare_basics(facts, small, basis)
     totals = np.append(basis.column, LOWER)[np.stack([small.columns["net_in"], small.columns["net_out"]])] == BASIC
     for step in range(net_kw.shape[1]):
@@ -96,7 +96,7 @@ def _copy_devices(draft: _Draft, small: WrittenProgram, x: FloatArray, basis: Ba
             draft.row[target[numbers != NONE]] = basis.row[numbers[numbers != NONE]]
 
 
-def _nets(problem: DispatchProblem, facts: Facts, small: WrittenProgram, x: FloatArray) -> FloatArray:
+def find_nets_kw(problem: DispatchProblem, facts: Facts, small: WrittenProgram, x: FloatArray) -> FloatArray:
     """[N, T] net positions at the optimum."""
     battery_owner, ev_owner, run_owner = device_owners(problem)
     columns = small.columns

@@ -19,16 +19,18 @@ INF = np.inf
 
 def add_member_rows(
     builder: ProgramBuilder, problem: DispatchProblem, facts: Facts, structure: Structure, columns: Columns
-) -> IntArray:
-    """All rows of members and devices; returns the balance rows [N, T]."""
-    balance = add_balance(builder, problem, facts, structure, columns)
+) -> None:
+    """All rows of members and devices."""
+    add_balance(builder, problem, facts, structure, columns)
     add_side(builder, problem, facts, structure, columns)
     for family, mask, limit in (
         ("intake", structure.intake_row, facts.intake_limit_kw),
         ("outlet", structure.outlet_row, facts.outlet_limit_kw),
     ):
         rows = builder.add_rows(family, mask, -INF, limit)
-        pair = (columns.grid_import, columns.pool_buy) if family == "intake" else (columns.grid_export, columns.pool_sell)
+        pair = (
+            (columns.grid_import, columns.pool_buy) if family == "intake" else (columns.grid_export, columns.pool_sell)
+        )
         for column in pair:
             builder.put(rows, column, 1.0)
     add_storage(builder, problem, facts, structure, columns)
@@ -39,7 +41,6 @@ def add_member_rows(
     for rows, slack, sign in ((soc_low, columns.below, 1.0), (soc_high, columns.above, -1.0)):
         builder.put(rows, columns.soc, 1.0)
         builder.put(rows, slack, sign)
-    return balance
 
 
 def put_devices(
@@ -57,7 +58,7 @@ def put_devices(
 
 def add_balance(
     builder: ProgramBuilder, problem: DispatchProblem, facts: Facts, structure: Structure, columns: Columns
-) -> IntArray:
+) -> None:
     """Twin of ``constraints.add_balance``."""
     rows = builder.add_rows("balance", structure.flexible, facts.fixed_kw, facts.fixed_kw)
     battery_owner, _, _ = device_owners(problem)
@@ -67,7 +68,6 @@ def add_balance(
         builder.put(rows, column, -1.0)
     put_devices(builder, problem, rows, columns, -1.0)
     builder.put(rows[battery_owner], columns.discharge, 1.0)
-    return rows
 
 
 def add_side(
@@ -116,7 +116,7 @@ def add_storage(
 
 def put_storage(
     builder: ProgramBuilder, problem: DispatchProblem, charge: IntArray, discharge: IntArray, soc: IntArray
-) -> IntArray:
+) -> None:
     """soc_t - soc_(t-1) - h_t (eta_c ch_t - dis_t / eta_d) = 0, the start on the right-hand side of step 0."""
     start, eta_c, eta_d = battery_numbers(problem)
     rhs = np.zeros(charge.shape)
@@ -126,7 +126,6 @@ def put_storage(
     builder.put(rows[:, 1:], soc[:, :-1], -1.0)
     builder.put(rows, charge, -problem.step_h * eta_c[:, None])
     builder.put(rows, discharge, problem.step_h / eta_d[:, None])
-    return rows
 
 
 def battery_numbers(problem: DispatchProblem) -> tuple[FloatArray, FloatArray, FloatArray]:

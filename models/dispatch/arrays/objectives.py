@@ -148,5 +148,3 @@ def put_violation(builder: ProgramBuilder, problem: DispatchProblem, columns: Co
     builder.cost(name, columns.skipped, SKIPPED_PRICE * energy)
     builder.cost(name, columns.unserved, UNSERVED_PRICE * step_h)
     builder.cost(name, columns.unserved_share, SHARE_PRICE * step_h * problem.demand_kw.sum(axis=0))
-
-

@@ -77,7 +77,7 @@ class GlpkSession:
         self._program = program
         self._lp = glp.glp_create_prob()
         self._rows, self._columns = program.rows, program.columns
-        self._objective_offset = 0.0
+        self._is_primal = False
         glp.glp_add_rows(self._lp, self._rows)
         glp.glp_add_cols(self._lp, self._columns)
         self.set_row_bounds(np.arange(self._rows), program.row_lower, program.row_upper)
@@ -119,9 +119,10 @@ class GlpkSession:
             glp.glp_set_row_bnds(self._lp, row + 1, _bound_type(low, high), low, high)
 
     def solve_relaxed(self, *, deadline_s: float) -> LinearSolution:
-        """Dual simplex (primal where the basis is not dual feasible) from the last basis; a bad basis is rebuilt."""
+        """Simplex from the last basis, dual unless it was given; a bad basis is rebuilt."""
         self._control.tm_lim = max(int(deadline_s * _MILLISECONDS), 1)
-        import os; self._control.meth = glp.GLP_PRIMAL if os.environ.get("PRIMAL") and getattr(self,"_from",False) else glp.GLP_DUALP
+        self._control.meth = glp.GLP_PRIMAL if self._is_primal else glp.GLP_DUALP
+        self._is_primal = False
         code = glp.glp_simplex(self._lp, self._control)
         if code in _REPAIRABLE:
             glp.glp_adv_basis(self._lp, 0)
@@ -185,11 +186,12 @@ class GlpkSession:
 
     def start_from(self, basis: Basis) -> None:
         """Start the next relaxed solve from a basis; GLPK itself corrects statuses that do not fit the bounds."""
-        self._from = True
         for column, status in enumerate(_TO_GLPK[basis.column].tolist(), start=1):
             glp.glp_set_col_stat(self._lp, column, status)
         for row, status in enumerate(_TO_GLPK[basis.row].tolist(), start=1):
             glp.glp_set_row_stat(self._lp, row, status)
+        # A lifted basis is feasible: the primal simplex keeps it so, and has a point at any deadline.
+        self._is_primal = True
 
     def _read(self, getter: object, count: int) -> FloatArray:
         lp = self._lp
@@ -217,5 +219,3 @@ def _without_point(termination: Termination) -> LinearSolution:
     return LinearSolution(
         termination=termination, objective=np.nan, bound=-np.inf, x=_EMPTY, row_dual=_EMPTY, reduced_cost=_EMPTY
     )
-
-

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.domain.errors import SettlementError
+from models.fairness.benefit import count_losers
 from models.settlement.bills import ExactBills, round_bills
 from models.settlement.booking import post_bills
 from models.settlement.coalition_day import CoalitionDay
@@ -219,6 +220,10 @@ def test_under_unit_weights_and_no_solidarity_the_split_is_the_plain_value() -> 
     terms = replace(draw_terms(6, sigma=0.0), weight=np.ones(6))
     settled = settle(day, terms)
     assert settled.share_eur == pytest.approx(settled.valuation.value_eur)
+    weighted = settle(day, draw_terms(6))
+    assert weighted.unweighted_share_eur == pytest.approx(settled.share_eur)
+    assert count_losers(settled.share_eur, settled.unweighted_share_eur) == 0
+    assert count_losers(weighted.share_eur, weighted.unweighted_share_eur) > 0
 
 
 def test_the_core_excess_is_that_of_the_split_that_is_paid() -> None:

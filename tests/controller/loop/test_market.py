@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from controller.loop.market import MOST_NOTICES, PRICE_LIFE, MarketListener
+from controller.loop.triggers import ReplanRequests, Trigger
+from devices.fake_bus import FakeBus
+from devices.market_messages import encode_market
+from models.domain.market import EventNotice, LimitNotice, MarketNotice, PriceNotice
+from models.domain.telemetry import Drop
+from tests.controller.loop.neighbours import START, at, make_forecaster, make_site
+from tests.devices.example_site import SetClock
+
+PREFIX = "commonwatt/v1/village/market/"
+
+
+class Market:
+    """A listener and the topics it hears."""
+
+    def __init__(self) -> None:
+        self.clock = SetClock(START)
+        self.requests = ReplanRequests(self.clock, debounce_s=2.0, min_gap_s=60.0)
+        self.forecaster = make_forecaster(make_site())
+        self.listener = MarketListener("village", self.clock, self.forecaster, self.requests)
+        self.bus = FakeBus()
+        self.listener.listen(self.bus)
+
+    def say(self, notice: MarketNotice, *, topic: str | None = None, retained: bool = False) -> list[Trigger]:
+        channel = {PriceNotice: "price", LimitNotice: "limit", EventNotice: "event"}[type(notice)]
+        self.bus.deliver(topic or PREFIX + channel, encode_market(notice), retained=retained)
+        return list(self.requests._pending)
+
+    def dropped(self) -> dict[Drop, int]:
+        return {reason: count for reason, count in self.listener.drops.items() if count}
+
+    def import_prices(self, steps: int = 4, now_utc: datetime = START) -> list[float]:
+        prices = self.forecaster.look_ahead(now_utc, 0.0).prices.import_price_eur_per_kwh
+        return [round(float(price), 6) for price in prices[:steps]]
+
+
+def price(valid_min: float, import_eur: float, *, given_min: float = 0.0) -> PriceNotice:
+    return PriceNotice(
+        ts_utc=at(given_min),
+        valid_from_utc=at(valid_min),
+        import_eur_per_kwh=import_eur,
+        export_eur_per_kwh=import_eur / 4,
+    )
+
+
+def limit(valid_min: float, import_kw: float | None) -> LimitNotice:
+    return LimitNotice(ts_utc=START, valid_from_utc=at(valid_min), import_kw=import_kw, export_kw=None)
+
+
+def test_a_price_takes_effect_from_its_moment_and_asks_for_a_plan() -> None:
+    market = Market()
+    assert market.import_prices() == [0.3, 0.3, 0.3, 0.3]
+    assert market.say(price(30.0, 0.5)) == [Trigger.PRICE]
+    assert market.import_prices() == [0.3, 0.3, 0.5, 0.5]
+
+
+def test_a_price_holds_until_the_next_one_and_not_for_ever() -> None:
+    market = Market()
+    market.say(price(0.0, 0.5))
+    market.say(price(15.0, -0.1))
+    assert market.import_prices(3) == [0.5, -0.1, -0.1]
+    late = START + PRICE_LIFE + timedelta(minutes=15)
+    assert market.import_prices(2, late) == [0.3, 0.3]
+    assert market.forecaster.price_of(START, 0.0).import_eur_per_kwh == 0.5
+
+
+def test_a_price_for_the_same_moment_replaces_the_one_before() -> None:
+    market = Market()
+    market.say(price(0.0, 0.5))
+    market.say(price(0.0, 0.6))
+    assert market.import_prices(1) == [0.6]
+
+
+def test_a_limit_takes_effect_and_asks_for_a_plan_until_it_is_lifted() -> None:
+    market = Market()
+    assert market.say(limit(15.0, 10.0)) == [Trigger.LIMIT]
+    market.say(limit(45.0, None))
+    limits = market.forecaster.look_ahead(START, 0.0).limits.import_kw
+    assert limits[:4].tolist() == [60.0, 10.0, 10.0, 60.0]
+
+
+def test_an_event_is_kept_and_asks_for_nothing() -> None:
+    market = Market()
+    event = EventNotice(
+        ts_utc=START, valid_from_utc=START, kind="shed", start_utc=at(60), end_utc=at(90), power_kw=-5.0
+    )
+    assert market.say(event) == []
+    assert market.listener.events == [event]
+
+
+@pytest.mark.parametrize(
+    ("retained", "given_min", "topic", "reason"),
+    [
+        (True, 0.0, None, Drop.RETAINED),
+        (False, -61.0, None, Drop.STALE),
+        (False, 0.0, "commonwatt/v1/village/market/price/extra", None),
+        (False, 0.0, "commonwatt/v1/other/market/price", None),
+        (False, 0.0, PREFIX + "limit", Drop.SCHEMA),
+    ],
+)
+def test_what_is_retained_old_or_not_ours_changes_nothing(
+    *, retained: bool, given_min: float, topic: str | None, reason: Drop | None
+) -> None:
+    market = Market()
+    assert market.say(price(0.0, 9.0, given_min=given_min), topic=topic, retained=retained) == []
+    assert market.import_prices(1) == [0.3]
+    assert market.dropped() == ({} if reason is None else {reason: 1})
+
+
+def test_a_message_of_another_site_is_counted_should_the_broker_bring_it() -> None:
+    market = Market()
+    market.listener.handle("commonwatt/v1/other/market/price", encode_market(price(0.0, 9.0)), False)  # noqa: FBT003
+    assert market.dropped() == {Drop.UNKNOWN_TOPIC: 1}
+
+
+@given(payload=st.binary(max_size=200))
+def test_no_bytes_break_the_listener(payload: bytes) -> None:
+    market = Market()
+    for channel in ("price", "limit", "event"):
+        market.bus.deliver(PREFIX + channel, payload)
+    assert sum(market.listener.drops.values()) == 3
+    assert market.import_prices(1) == [0.3]
+
+
+@settings(max_examples=30, deadline=None)
+@given(valid_s=st.lists(st.floats(0.0, 3.0), min_size=1, max_size=12))
+def test_prices_that_begin_within_the_same_second_do_no_harm(valid_s: list[float]) -> None:
+    market = Market()
+    for number, second in enumerate(valid_s):
+        market.say(price(second / 60.0, 0.4 + number / 100))
+    assert all(0.3 <= one <= 0.6 for one in market.import_prices(3))
+
+
+def test_a_flood_of_notices_is_bounded_and_the_newest_stay() -> None:
+    market = Market()
+    for number in range(MOST_NOTICES + 40):
+        market.say(price(15.0 * number, 0.4))
+        market.say(limit(15.0 * number, 20.0))
+    assert len(market.listener._prices) == MOST_NOTICES
+    assert len(market.forecaster.limits) == MOST_NOTICES
+    assert market.forecaster.limits[-1].valid_from_utc == at(15.0 * (MOST_NOTICES + 39))
+    assert len(market.requests._pending) == 2
