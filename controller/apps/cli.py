@@ -10,7 +10,7 @@ from datetime import datetime
 from difflib import get_close_matches
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from zoneinfo import available_timezones
 
 import typer
@@ -158,6 +158,28 @@ def check(
     from controller.apps.check_command import check_file
 
     raise typer.Exit(check_file(site, is_json=is_json))
+
+
+@app.command(
+    epilog="Example: commonwatt replay commonwatt-demo/commonwatt.bundles/20260512T100002Z_2-20260512T1000Z-0.cwbundle"
+)
+def replay(
+    bundle: Annotated[
+        Path, typer.Argument(exists=True, dir_okay=False, help="A bundle from the folder beside the store.")
+    ],
+    *,
+    solver: Annotated[
+        Literal["glpk", "highs"] | None, typer.Option(help="Solver to use; without it, the one that was used.")
+    ] = None,
+    is_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,
+) -> None:
+    """Solve one recorded interval again, compare, and show what binds. Members are positions in the site file, from 0.
+
+    Exit status: 0 the plans agree within tolerance, 1 they do not, 2 the bundle or the solver cannot be used.
+    """
+    from controller.apps.replay_command import replay_file
+
+    raise typer.Exit(replay_file(bundle, solver=solver, is_json=is_json))
 
 
 @app.command(epilog="Example: commonwatt run --config site.yaml --dry-run")

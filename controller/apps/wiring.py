@@ -93,7 +93,7 @@ async def running_parts(site: Site, clock: Clock, surroundings: Surroundings) ->
             stale_after_s=site.control.stale_after_s,
         )
         outcomes = OutcomeLog(clock)
-        publisher = await stack.enter_async_context(SetpointPublisher(bus, registry, clock, outcomes.note_end))
+        publisher = SetpointPublisher(bus, registry, clock, outcomes.note_end)
         dispatcher = Dispatcher(
             site=site, clock=clock, state=state, publisher=publisher, outcomes=outcomes, store=store
         )
@@ -123,10 +123,12 @@ async def running_parts(site: Site, clock: Clock, surroundings: Surroundings) ->
             store=store,
         )
         _keep_bundles(site, surroundings, controller, stack)
+        # Left in the reverse order: the publisher ends what is still open, and that is written down before the store closes.
+        stack.push_async_callback(controller.finish)
+        await stack.enter_async_context(publisher)
         await stack.enter_async_context(bus)
         await bus.wait_connected(CONNECT_TIMEOUT_S)
         yield controller
-        await controller.finish()
 
 
 async def _open_store(site: Site, clock: Clock, surroundings: Surroundings, stack: AsyncExitStack) -> Store:

@@ -111,7 +111,8 @@ class SolverProcess:
         """
         async with self._lock:
             with self._clock.outstanding("the solver"):
-                return await self._within(deadline_s, self._ask(problem, deadline_s))
+                answer: Plan | SolverFailure = await self._within(deadline_s, self._ask(problem, deadline_s))
+                return answer
 
     async def close(self) -> None:
         """End the worker."""
@@ -175,7 +176,7 @@ class SolverProcess:
         environment = os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
         environment["PYTHONPATH"] = os.pathsep.join(path or "." for path in sys.path)
         try:
-            process = subprocess.Popen(
+            process = subprocess.Popen(  # noqa: ASYNC220  # a fork of milliseconds; asyncio's own needs a child watcher
                 (*self._command, str(theirs.fileno()), *self._arguments),
                 pass_fds=(theirs.fileno(),),
                 stdin=subprocess.DEVNULL,
@@ -244,18 +245,24 @@ async def _read_message(reader: asyncio.StreamReader) -> Any:
 
 async def _reap(process: subprocess.Popen[bytes]) -> int:
     """Wait for a process's end without blocking the loop."""
-    loop, ended = asyncio.get_running_loop(), asyncio.get_running_loop().create_future()
+    loop = asyncio.get_running_loop()
+    ended: asyncio.Future[None] = loop.create_future()
     try:
         descriptor = os.pidfd_open(process.pid)
     except OSError:
         return process.wait()
     try:
-        loop.add_reader(descriptor, lambda: ended.done() or ended.set_result(None))
+        loop.add_reader(descriptor, _settle, ended)
         await ended
     finally:
         loop.remove_reader(descriptor)
         os.close(descriptor)
     return process.wait()
+
+
+def _settle(ended: asyncio.Future[None]) -> None:
+    if not ended.done():
+        ended.set_result(None)
 
 
 async def _reap_soon(process: subprocess.Popen[bytes], clock: SolverClock) -> int | None:

@@ -16,7 +16,7 @@ from models.dispatch.figures import measure_schedule
 from models.dispatch.result import LimitKind, Plan, Schedule
 
 if TYPE_CHECKING:
-    from models.dispatch.problem import BoolArray, DispatchProblem, FloatArray
+    from models.dispatch.problem import DispatchProblem, FloatArray
 
 POWER_TOLERANCE_KW = 1e-4
 """A tenth of a watt: a thousand times the solvers' own feasibility tolerance [kW]."""

@@ -53,7 +53,7 @@ def bound_shared_kw(facts: Facts) -> FloatArray:
 
 
 def bound_access_missing_kwh(facts: Facts) -> FloatArray:
-    """[N]"""
+    """[N] No member can miss more."""
     result: FloatArray = np.maximum(facts.access_needed_kwh, 0.0) + SPARE_KWH
     return result
 

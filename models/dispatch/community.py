@@ -67,8 +67,9 @@ def add_totals(m: pyo.ConcreteModel, facts: Facts, structure: Structure) -> None
             taken[t].append(m.excess[i, t])
 
     def total(m: pyo.ConcreteModel, t: int, own: pyo.Var, terms: list[pyo.Var], constant: float) -> pyo.Expression:
-        shared = m.shared[t] if t in m.shared else 0.0
-        return own - sum(terms) + shared == constant
+        if not facts.is_pool[t]:
+            return own - sum(terms) == constant
+        return own - sum(terms) + m.shared[t] == constant
 
     m.total_in = pyo.Constraint(
         list(m.community_import), rule=lambda m, t: total(m, t, m.community_import[t], taken[t], float(fixed_in[t]))
@@ -154,9 +155,8 @@ def _access(m: pyo.ConcreteModel, problem: DispatchProblem, facts: Facts, i: int
         own_kw = problem.pv_kw[i, t] if is_flexible else min(problem.pv_kw[i, t], problem.demand_kw[i, t])
         constant += hours * float(own_kw)
         if is_flexible:
-            for variable in (m.curtail, m.grid_export, m.pool_sell):
-                if (i, t) in variable:
-                    total.append(-hours * variable[i, t])
+            given = (m.curtail, m.grid_export, m.pool_sell)
+            total.extend(-hours * variable[i, t] for variable in given if (i, t) in variable)
         if (i, t) in m.renewable_buy:
             total.append(hours * m.renewable_buy[i, t])
     for e, t in m.ev_charge:

@@ -19,7 +19,7 @@ def add_members(m: pyo.ConcreteModel, problem: DispatchProblem, facts: Facts, st
     add_side(m, problem, facts, structure)
     add_connection(m, facts, structure)
     add_storage(m, problem, facts, structure)
-    add_ev(m, problem, structure)
+    add_ev(m, problem)
     add_runs(m, problem, structure)
     if structure.is_elastic:
         add_soft_storage(m, facts)
@@ -28,7 +28,7 @@ def add_members(m: pyo.ConcreteModel, problem: DispatchProblem, facts: Facts, st
 def _device_terms(
     m: pyo.ConcreteModel, problem: DispatchProblem, structure: Structure
 ) -> dict[tuple[int, int], list[pyo.Expression]]:
-    """ch + ev + shift (+ curt) of each flexible position, without discharging."""
+    """Sum ch + ev + shift (+ curt) of each flexible position, without discharging."""
     terms: dict[tuple[int, int], list[pyo.Expression]] = {pair: [] for pair in pairs(structure.flexible)}
     for b, battery in enumerate(problem.batteries):
         for t in range(problem.step_h.shape[0]):
@@ -46,7 +46,7 @@ def _device_terms(
 
 
 def add_balance(m: pyo.ConcreteModel, problem: DispatchProblem, facts: Facts, structure: Structure) -> None:
-    """imp + buy - exp - sell - curt + unserved - sum ch + sum dis - sum ev - sum shift = d - g, flexible (i, t)."""
+    """Balance: imp + buy - exp - sell - curt + unserved - sum (ch - dis + ev + shift) = d - g, flexible (i, t)."""
     terms = {pair: [-term for term in taking] for pair, taking in _device_terms(m, problem, structure).items()}
     for b, battery in enumerate(problem.batteries):
         for t in range(problem.step_h.shape[0]):
@@ -63,19 +63,21 @@ def add_balance(m: pyo.ConcreteModel, problem: DispatchProblem, facts: Facts, st
 
 
 def taken_kw(m: pyo.ConcreteModel, i: int, t: int) -> pyo.Expression:
-    """imp + buy of a flexible position."""
+    """Take: imp + buy of a flexible position."""
     terms = [variable[i, t] for variable in (m.grid_import, m.pool_buy) if (i, t) in variable]
     return sum(terms)
 
 
 def given_kw(m: pyo.ConcreteModel, i: int, t: int) -> pyo.Expression:
-    """exp + sell of a flexible position."""
+    """Give: exp + sell of a flexible position."""
     terms = [variable[i, t] for variable in (m.grid_export, m.pool_sell) if (i, t) in variable]
     return sum(terms)
 
 
 def add_side(m: pyo.ConcreteModel, problem: DispatchProblem, facts: Facts, structure: Structure) -> None:
-    """One side of the meter at a time, in exact steps by a binary, beyond them relaxed. With r = d - g:
+    """Keep to one side of the meter at a time, in exact steps by a binary, beyond them relaxed.
+
+    With r = d - g:
 
     side_in     imp + buy <= D y
     side_out    exp + sell <= S (1 - y)
@@ -84,8 +86,9 @@ def add_side(m: pyo.ConcreteModel, problem: DispatchProblem, facts: Facts, struc
                 imp + buy + (r / S) (exp + sell) <= r + ch + ev + shift + curt        where r >= 0
                 (1 - r / D) (imp + buy) <= ch + ev + shift + curt                     where r < 0
 
-    ``side_link`` follows from the first two and the balance, for whole y. Without it the relaxed model imports and sells
-    at once at half the battery's power for nothing; with it only by running energy through the battery, at a loss.
+    ``side_link`` follows from the first two and the balance, for whole y. Without it the relaxed model imports and
+    sells at once at half the battery's power for nothing; with it only by running energy through the battery, at a
+    loss.
     """
     intake, outlet = facts.intake_limit_kw, facts.outlet_limit_kw
     device = _device_terms(m, problem, structure)
@@ -164,7 +167,7 @@ def add_storage(m: pyo.ConcreteModel, problem: DispatchProblem, facts: Facts, st
     )
 
 
-def add_ev(m: pyo.ConcreteModel, problem: DispatchProblem, structure: Structure) -> None:
+def add_ev(m: pyo.ConcreteModel, problem: DispatchProblem) -> None:
     """Energy by departure, soft; charging is 0 or at least the minimum in exact steps.
 
     ev_energy   sum_t h_t eta ev_t + shortfall - surplus = needed       surplus <= one smallest pulse

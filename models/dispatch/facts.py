@@ -192,14 +192,9 @@ def _burden_candidates(
         return np.zeros(has_income.shape, dtype=np.bool_)
     p_in, p_out = problem.import_price_eur_per_kwh, problem.export_price_eur_per_kwh
     local, bought = problem.local_price_eur_per_kwh, problem.local_price_eur_per_kwh + problem.network_fee_eur_per_kwh
-    in_high, in_low = (
-        np.where(is_pool, np.maximum(p_in, bought), p_in),
-        np.where(is_pool, np.minimum(p_in, bought), p_in),
-    )
-    out_high, out_low = (
-        np.where(is_pool, np.maximum(p_out, local), p_out),
-        np.where(is_pool, np.minimum(p_out, local), p_out),
-    )
+    bought, local = np.where(is_pool, bought, p_in), np.where(is_pool, local, p_out)
+    in_high, in_low = np.maximum(p_in, bought), np.minimum(p_in, bought)
+    out_high, out_low = np.maximum(p_out, local), np.minimum(p_out, local)
     fixed_high = intake_kw * in_high - outlet_kw * out_low
     fixed_low = intake_kw * in_low - outlet_kw * out_high
     open_high = intake_kw * np.maximum(in_high, 0.0) + outlet_kw * np.maximum(-out_low, 0.0)

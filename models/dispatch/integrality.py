@@ -84,7 +84,7 @@ def _starts(layout: Layout, x: FloatArray) -> tuple[IntArray, BoolArray, bool]:
     chosen = np.zeros(share.shape, dtype=np.bool_)
     if share.size:
         chosen[np.arange(share.shape[0]), share.argmax(axis=1)] = True
-        is_skipped = gather(x, layout.skipped) > 0.5  # noqa: PLR2004  # more skipped than started
+        is_skipped = gather(x, layout.skipped) > 0.5  # more skipped than started
         chosen[is_skipped] = False
     is_kept = bool((np.minimum(share, 1.0 - share)[has] <= SMALL_KW).all())
     return layout.start[has], chosen[has], is_kept

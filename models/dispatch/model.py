@@ -23,6 +23,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pyomo.environ as pyo
 
 from models.dispatch import community, constraints, objective
@@ -56,7 +57,7 @@ def build_model(problem: DispatchProblem, facts: Facts, *, is_elastic: bool = Fa
     add_device_variables(m, problem, facts, structure)
     add_community_variables(m, problem, facts, structure)
     if is_elastic:
-        add_violations(m, problem, facts, structure)
+        add_violations(m, problem, structure)
     constraints.add_members(m, problem, facts, structure)
     community.add_community(m, problem, facts, structure)
     objective.add_objectives(m, problem, facts, structure)
@@ -116,7 +117,7 @@ def add_community_variables(m: pyo.ConcreteModel, problem: DispatchProblem, fact
     m.access_missing = pyo.Var(steps(facts.is_access), bounds=lambda _, i: (0.0, float(missing_kwh[i])))
 
 
-def add_violations(m: pyo.ConcreteModel, problem: DispatchProblem, facts: Facts, structure: Structure) -> None:
+def add_violations(m: pyo.ConcreteModel, problem: DispatchProblem, structure: Structure) -> None:
     """How far each soft limit is exceeded; all of these are least in the service stage."""
     slack = (0.0, LIMIT_SLACK)
     m.excess = pyo.Var(pairs(structure.excess), bounds=slack)
@@ -125,7 +126,7 @@ def add_violations(m: pyo.ConcreteModel, problem: DispatchProblem, facts: Facts,
     m.below = pyo.Var(pairs(structure.outside), bounds=slack)
     m.above = pyo.Var(pairs(structure.outside), bounds=slack)
     m.skipped = pyo.Var(range(len(problem.runs)), bounds=(0.0, 1.0))
-    m.unserved_share = pyo.Var(steps(structure.unserved.any(axis=0)), bounds=slack)
+    m.unserved_share = pyo.Var(steps(np.any(structure.unserved, axis=0)), bounds=slack)
 
 
 def _up_to(limit: FloatArray) -> Callable[[object, int, int], tuple[float, float]]:

@@ -17,8 +17,8 @@ from models.dispatch.prices import (
 
 if TYPE_CHECKING:
     from models.dispatch.facts import Facts
-    from models.dispatch.structure import Structure
     from models.dispatch.problem import DispatchProblem
+    from models.dispatch.structure import Structure
 
 BUDGET_PLACEHOLDER_EUR = 1e12
 """Right-hand side of the budget until the efficiency stage has been solved [EUR]."""
@@ -79,7 +79,7 @@ def community_cost_eur(m: pyo.ConcreteModel, problem: DispatchProblem) -> pyo.Ex
 
 
 def peak_cost_eur(m: pyo.ConcreteModel, problem: DispatchProblem) -> pyo.Expression:
-    """k (P - P0), over the billing periods that the horizon touches."""
+    """The k (P - P0), over the billing periods that the horizon touches."""
     charge = problem.peak_charge_eur_per_kw
     if charge <= 0.0:
         return 0.0
@@ -101,11 +101,12 @@ def violation(m: pyo.ConcreteModel, problem: DispatchProblem) -> pyo.Expression:
     total.extend(EXCESS_PRICE * float(step_h[t]) * m.over_import[t] for t in m.over_import)
     total.extend(EXCESS_PRICE * float(step_h[t]) * m.over_export[t] for t in m.over_export)
     total.extend(OUTSIDE_PRICE * (m.below[b, t] + m.above[b, t]) for b, t in m.below)
-    for s, run in enumerate(problem.runs):
-        total.append(SKIPPED_PRICE * float((run.option_kw @ step_h).max()) * m.skipped[s])
+    total.extend(
+        SKIPPED_PRICE * float((run.option_kw @ step_h).max()) * m.skipped[s] for s, run in enumerate(problem.runs)
+    )
     total.extend(UNSERVED_PRICE * float(step_h[t]) * m.unserved[i, t] for i, t in m.unserved)
-    for t in m.unserved_share:
-        total.append(SHARE_PRICE * float(step_h[t] * problem.demand_kw[:, t].sum()) * m.unserved_share[t])
+    shares = {t: SHARE_PRICE * float(step_h[t] * problem.demand_kw[:, t].sum()) for t in m.unserved_share}
+    total.extend(price * m.unserved_share[t] for t, price in shares.items())
     return sum(total)
 
 

@@ -116,6 +116,7 @@ class _Attempt:
     marks_s: list[float]
     """Times at which a stage ended, the start first [s]."""
     gaps: list[float] = field(default_factory=list)
+    objective_eur: float = 0.0
     size: tuple[int, int, int] = (0, 0, 0)
     """Rows, columns and binaries of the whole program."""
 
@@ -181,6 +182,7 @@ class _Attempt:
                 return self._without_schedule(outcome.solution.termination)
             self.gaps.append(UNKNOWN_GAP_FRAC)
             return self._plan(efficient, efficient.fallback, (), None)
+        self.objective_eur = outcome.solution.objective
         final = stages.run_tie_break(outcome.solution)
         self._mark(0.0)
         return self._read(stages.layout, efficient, final, stages.program.evaluate(Objective.COST, final.x))
@@ -247,6 +249,7 @@ class _Attempt:
             columns=columns,
             binaries=binaries,
             peak_memory_mb=self.memory_mb(),
+            objective_eur=self.objective_eur,
             violated=violated,
         )
 

@@ -1,4 +1,4 @@
-"""Prices that are not tariffs: what the service stage gives way to first, and a hair against moving energy in a circle."""
+"""Prices that are not tariffs: the order in which limits give way, and a hair against moving energy in a circle."""
 
 from __future__ import annotations
 

@@ -134,6 +134,8 @@ class SolveRecord:
     columns: int
     binaries: int
     peak_memory_mb: float
+    objective_eur: float = 0.0
+    """Value of the equity stage's objective; 0 without a schedule from it."""
     violated: tuple[str, ...] = ()
     """Limits that cannot be kept, in words, when infeasible or softened."""
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from models.dispatch.integrality import Choice, choose_integers, must_keep_side
+from models.dispatch.integrality import SMALL_KW, Choice, choose_integers, must_keep_side
 from models.dispatch.layout import NONE, Layout, gather
 from models.dispatch.result import Termination
 from models.dispatch.solvers.protocol import Basis, LinearProgram, LinearSolution, Objective, SolverSession
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from models.dispatch.facts import Facts
-    from models.dispatch.problem import DispatchProblem, FloatArray, IntArray
+    from models.dispatch.problem import BoolArray, DispatchProblem, FloatArray, IntArray
 
 SERVICE_SHARE_FRAC = 0.3
 """Share of the time left that branching in the service stage may take."""
@@ -143,7 +143,7 @@ class StageRun:
         objective[columns[np.abs(now - target) < PRICED_EUR]] = 0.0
         return objective, columns, np.where(is_above, target, low), np.where(is_above, high, np.maximum(target, now))
 
-    def _run(self, objective: Objective, *, share: float, keep_side: FloatArray | None = None) -> StageOutcome:
+    def _run(self, objective: Objective, *, share: float, keep_side: BoolArray | None = None) -> StageOutcome:
         """Relaxed, then the nearest choice, then branching where the gap is still open."""
         coefficients, offset = self.program.objectives[objective]
         self.session.set_objective(coefficients, offset)
@@ -164,10 +164,28 @@ class StageRun:
             if branched.has_point and (not best.has_point or branched.objective < best.objective):
                 best_choice = _read_choice(self.program, branched.x)
             best = self._fix(best_choice)
+        if objective is Objective.EQUITY and best.has_point:
+            best = self._keep_directions(best)
         outcome = self._finish(objective, best, bound, self.session.read_basis())
         if objective is not Objective.EQUITY:
             self._release()
         return outcome
+
+    def _keep_directions(self, solution: LinearSolution) -> LinearSolution:
+        """Forbid charging and discharging at once in the control window, where it has no binary but happens to pay.
+
+        Weights can make burning pay: a member of low weight buys what one of high weight could only export cheaply.
+        That is rare, so directions are fixed only when it is seen, to the larger power; the gap counts the cost.
+        """
+        layout, exact = self.layout, np.s_[:, : self.problem.exact_steps]
+        charge, discharge = layout.charge[exact], layout.discharge[exact]
+        power_in, power_out = gather(solution.x, charge), gather(solution.x, discharge)
+        if not (np.minimum(power_in, power_out) > SMALL_KW).any():
+            return solution
+        idle = np.concatenate([discharge[power_in > power_out], charge[power_out > power_in]])
+        self.upper[idle] = 0.0
+        self.session.set_column_bounds(idle, self.lower[idle], self.upper[idle])
+        return self.session.solve_relaxed(deadline_s=max(self.left_s, 0.01))
 
     def _fix(self, choice: Choice) -> LinearSolution:
         self.session.set_column_bounds(choice.columns, choice.values, choice.values)
@@ -195,13 +213,13 @@ class StageRun:
 
 
 def _activity(program: LinearProgram, x: FloatArray) -> FloatArray:
-    columns = np.repeat(np.arange(program.columns), np.diff(program.indptr))
-    result: FloatArray = np.bincount(program.indices, weights=program.values * x[columns], minlength=program.rows)
+    column_of = np.repeat(np.arange(program.columns), np.diff(program.indptr))
+    result: FloatArray = np.bincount(program.indices, weights=program.values * x[column_of], minlength=program.rows)
     return result
 
 
 def _read_choice(program: LinearProgram, x: FloatArray) -> Choice:
-    columns = np.flatnonzero(program.is_integer)
+    columns: IntArray = np.flatnonzero(program.is_integer)
     return Choice(columns=columns, values=np.round(x[columns]), is_kept=True)
 
 

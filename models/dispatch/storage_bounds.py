@@ -56,7 +56,9 @@ def bound_storage(problem: DispatchProblem, fixed_kw: FloatArray) -> StorageBoun
     least, most = start.copy(), start.copy()
     for step, hours in enumerate(problem.step_h):
         charge_kw[:, step] = np.clip((upper[:, step] - least) / (eta_c * hours), 0.0, charge * may_charge[:, step])
-        discharge_kw[:, step] = np.clip((most - lower[:, step]) * eta_d / hours, 0.0, discharge * may_discharge[:, step])
+        discharge_kw[:, step] = np.clip(
+            (most - lower[:, step]) * eta_d / hours, 0.0, discharge * may_discharge[:, step]
+        )
         most = np.minimum(upper[:, step], most + hours * eta_c * charge_kw[:, step])
         least = np.maximum(lower[:, step], least - hours * discharge_kw[:, step] / eta_d)
     return StorageBounds(

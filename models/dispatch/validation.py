@@ -161,7 +161,7 @@ def _check_ev(place: str, ev: EvData, members: int, steps: int) -> None:
 def _check_run(place: str, run: RunData, members: int, steps: int) -> None:
     _check_member(place, run.member, members)
     options = np.asarray(run.option_kw)
-    wrong_shape = options.ndim != 2 or options.shape[0] == 0 or options.shape[1] != steps  # noqa: PLR2004
+    wrong_shape = options.ndim != 2 or options.shape[0] == 0 or options.shape[1] != steps
     if wrong_shape:
         raise ProblemError(f"{place}.option_kw has shape {options.shape}; accepted: (at least 1, {steps})")
     _check_array(f"{place}.option_kw", options, _Rule("KT", 0.0, MAX_POWER_KW), {"K": options.shape[0], "T": steps})

@@ -7,8 +7,8 @@ energy), ``trades`` (who supplied whom, coefficients). Prices: ``prices``, ``loc
 by interval), ``utility`` (the tariff, exactly).
 
 Games: ``game``, ``metered_game``, ``peak_game``; ``coalition_day``, ``program_rows``, ``coalition_program``,
-``linear_program``, ``reoptimised_game``. Values: ``shapley`` (exact), ``sampling``, ``clustering``, ``valuation``,
-``means``, ``valued_games``, ``valued_reoptimised``. Stability: ``core``, ``metered_core``.
+``linear_program``, ``reoptimised_game``. Values: ``shapley`` (exact), ``sampling``, ``level_sampling``, ``clustering``,
+``valuation``, ``means``, ``valued_games``, ``valued_reoptimised``. Stability: ``core``, ``metered_core``.
 
 Money: ``gain_split``, ``solidarity``, ``bills``, ``peak_bills``, ``settle_day`` (all six steps). Books: ``ledger``,
 ``booking``, ``revisions``.

@@ -2,8 +2,8 @@
 
 With every other player in S with probability u, phi_i is the mean over u in (0, 1) of what i adds to S (Owen's
 multilinear extension). One coalition of N players gives a marginal contribution of each of them for N + 1 evaluations.
-Coalitions come in pairs with their complements (levels u and 1 - u), the levels stratified. Where evaluating is dear and
-its cost does not depend on the order, this needs far fewer evaluations than joining orders, whose first steps say little.
+Coalitions come in pairs with their complements (levels u and 1 - u), the levels stratified. Where evaluating is dear
+this needs far fewer evaluations than joining orders, whose first steps say little.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from models.settlement.metered_core import bound_core_excess
 from models.settlement.metered_game import MeteredGame
 from models.settlement.reoptimised_game import ReoptimisedGame
 from models.settlement.shapley import Method
-from models.settlement.valuation import Valuation, value_by_clusters, value_by_sampling, value_exactly
+from models.settlement.valuation import Valuation, value_by_clusters, value_by_levels, value_by_sampling, value_exactly
 from models.settlement.valued_games import ValuedGame, scale_to, value_members
 
 DEVICE_WEIGHT = 3.0
@@ -41,7 +41,7 @@ def value_reoptimised(day: CoalitionDay, rate: FloatArray | None, means: Means) 
         SolverError: A coalition's program was not solved.
     """
     if means.choose_method(day.shape[0]) is Method.SAMPLED:
-        return _value_by_orders(day, rate, means)
+        return _value_by_sampling(day, rate, means)
     groups = cluster_members(describe_members(day), _choose_players(day, means), means.rng)
     game = ReoptimisedGame(day, groups, means.solve, means.map_batches)
     plain = _value_groups(game, groups, day, None, means)
@@ -70,10 +70,11 @@ def describe_members(day: CoalitionDay) -> FloatArray:
     return np.hstack([day.net_kwh, DEVICE_WEIGHT * devices])
 
 
-def _value_by_orders(day: CoalitionDay, rate: FloatArray | None, means: Means) -> ValuedGame:
+def _value_by_sampling(day: CoalitionDay, rate: FloatArray | None, means: Means) -> ValuedGame:
+    """Plain values at levels; Kalai-Samet values, whose levels differ by member, along orders."""
     game = ReoptimisedGame(day, None, means.solve, means.map_batches)
     rule = replace(means.rule, most_pairs=min(means.most_pairs, means.rule.most_pairs))
-    plain = value_by_sampling(game, rule, means.rng)
+    plain = value_by_levels(game, rule, means.rng)
     weighted = None if rate is None else value_by_sampling(game, rule, means.rng, rate).value_eur
     metered = MeteredGame(day.import_wh, day.export_wh, day.prices)
     return ValuedGame(

@@ -62,8 +62,20 @@ class RandomCommunity:
         coarse = series[:, interval + 16 : interval + 96].reshape(series.shape[0], 20, 4).mean(axis=2)
         return np.concatenate([fine, coarse], axis=1)
 
-    def problem(self, interval: int) -> DispatchProblem:
-        """The plan asked for at a quarter-hour of the rolling day."""
+    def problem(
+        self,
+        interval: int,
+        *,
+        soc_kwh: NDArray[np.float64] | None = None,
+        reference_kw: NDArray[np.float64] | None = None,
+    ) -> DispatchProblem:
+        """The plan asked for at a quarter-hour of the rolling day.
+
+        Args:
+            interval: Quarter-hour, 0 to 95.
+            soc_kwh: State of each battery as the interval before left it; None: as drawn.
+            reference_kw: Running schedule of each battery [B, T]; None: none.
+        """
         hour = self._mean((np.arange(QUARTERS) / 4.0 % 24.0)[None, :], interval)[0]
         steps = STEP_H.shape[0]
         p_in = np.where((hour >= 17.0) & (hour < 21.0), 0.38, np.where(hour < 6.0, 0.22, 0.30))
@@ -99,21 +111,25 @@ class RandomCommunity:
             access_shortfall_eur_per_kwh=0.5,
             burden_price_frac=0.5,
             equity_budget_frac=0.02,
-            batteries=tuple(_battery(*entry) for entry in self.batteries),
+            batteries=tuple(
+                _battery(*entry, None if soc_kwh is None else float(soc_kwh[b])) for b, entry in enumerate(self.batteries)
+            ),
             evs=tuple(_ev(*entry) for entry in self.evs) if has_extras else (),
             runs=tuple(_run(*entry) for entry in self.runs) if has_extras else (),
-            reference_battery_kw=np.full((len(self.batteries), steps), np.nan),
+            reference_battery_kw=np.full((len(self.batteries), steps), np.nan)
+            if reference_kw is None
+            else reference_kw,
             reference_ev_kw=np.full((len(self.evs) if has_extras else 0, steps), np.nan),
         )
 
 
-def _battery(member: int, capacity_kwh: float, start_frac: float) -> BatteryData:
+def _battery(member: int, capacity_kwh: float, start_frac: float, soc_kwh: float | None) -> BatteryData:
     power_kw = capacity_kwh / 2.5
     return BatteryData(
         member=member,
         charge_limit_kw=power_kw,
         discharge_limit_kw=power_kw,
-        soc_start_kwh=start_frac * capacity_kwh,
+        soc_start_kwh=start_frac * capacity_kwh if soc_kwh is None else soc_kwh,
         soc_min_kwh=0.05 * capacity_kwh,
         soc_max_kwh=capacity_kwh,
         charge_efficiency_frac=0.95,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 import time
 from collections.abc import Sequence
@@ -32,7 +33,7 @@ from models.settlement.settle_day import GameKind, SettlementTerms, settle_day
 from models.settlement.shapley import Method, Weighting, find_exact_values
 from models.settlement.sharing import SharingKey
 from models.settlement.solidarity import SolidarityRule
-from models.settlement.valuation import value_by_clusters, value_by_sampling
+from models.settlement.valuation import value_by_clusters, value_by_levels, value_by_sampling
 from models.settlement.valued_reoptimised import describe_members
 from tests.models.settlement.community_day import meter_day
 
@@ -77,9 +78,10 @@ def settle(options: argparse.Namespace, day: CoalitionDay, rng: np.random.Genera
     """One settlement, timed."""
     terms = draw_terms(options.members, Weighting(options.weighting), rng)
     start = time.perf_counter()
+    budget_s = options.budget_s if options.game == GameKind.METERED.value else math.inf
     rule = StoppingRule(
         target_error_frac=options.target_error,
-        has_time=lambda: time.perf_counter() - start < options.budget_s,
+        has_time=lambda: time.perf_counter() - start < budget_s,
     )
     means = Means(
         rng=rng,
@@ -87,7 +89,7 @@ def settle(options: argparse.Namespace, day: CoalitionDay, rng: np.random.Genera
         map_batches=Workers(options.jobs, options.backend),
         most_players=options.players,
         method=Method(options.method),
-        most_pairs=options.orders // 2,
+        most_pairs=options.pairs,
     )
     settled = settle_day(day, terms, GameKind(options.game), means)
     seconds = time.perf_counter() - start
@@ -126,6 +128,10 @@ def compare(options: argparse.Namespace, day: CoalitionDay, rng: np.random.Gener
         rule = StoppingRule(target_error_frac=1e-6, most_pairs=options.orders // 2)
         sampled = value_by_sampling(of_members, rule, rng)
         reference, error = sampled.value_eur, sampled.error_eur
+    of_levels = ReoptimisedGame(day, map_batches=Workers(options.jobs, options.backend))
+    start = time.perf_counter()
+    levels = value_by_levels(of_levels, StoppingRule(target_error_frac=1e-6, most_pairs=options.pairs), rng)
+    sampled_s = time.perf_counter() - start
     mean = float(reference.mean())
     difference = np.abs(clustered - reference)
     return {
@@ -137,6 +143,12 @@ def compare(options: argparse.Namespace, day: CoalitionDay, rng: np.random.Gener
         "mean_error_frac": float(difference.mean()) / mean,
         "max_error_frac": float(difference.max()) / mean,
         "kendall_tau": float(kendalltau(clustered, reference).statistic),
+        "sampled_pairs": options.pairs,
+        "sampled_programs": of_levels.coalitions_solved,
+        "sampled_seconds": round(sampled_s, 3),
+        "sampled_mean_error_frac": float(np.abs(levels.value_eur - reference).mean()) / mean,
+        "sampled_max_error_frac": float(np.abs(levels.value_eur - reference).max()) / mean,
+        "sampled_kendall_tau": float(kendalltau(levels.value_eur, reference).statistic),
         "metered_mean_error_frac": float(np.abs(metered * (reference.sum() / metered.sum()) - reference).mean()) / mean,
         "metered_kendall_tau": float(kendalltau(metered, reference).statistic),
     }
@@ -160,9 +172,10 @@ def main() -> None:
     parser.add_argument("--backend", default="loky", help="joblib's, such as loky, threading or dask")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--target-error", type=float, default=0.02)
-    parser.add_argument("--budget-s", type=float, default=5.0)
+    parser.add_argument("--budget-s", type=float, default=5.0, help="time for sampling the metered game")
     parser.add_argument("--compare", action="store_true", help="error of clustering instead of a settlement")
-    parser.add_argument("--orders", type=int, default=400, help="orders of a sampled re-optimised game")
+    parser.add_argument("--orders", type=int, default=400, help="orders of the sampled reference of --compare")
+    parser.add_argument("--pairs", type=int, default=40, help="pairs of coalitions of a sampled re-optimised game")
     parser.add_argument("--json", action="store_true", help="one JSON object on one line")
     options = parser.parse_args()
     rng = np.random.default_rng(options.seed)

@@ -33,7 +33,7 @@ class Names(Sequence[str]):
 
     def __init__(self, blocks: tuple[Block, ...]) -> None:
         self._blocks = blocks
-        self._count = sum(index.shape[0] for _, index in blocks)
+        self._count = sum(len(index) for _, index in blocks)
 
     def __len__(self) -> int:
         return self._count

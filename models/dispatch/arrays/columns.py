@@ -105,7 +105,7 @@ def add_columns(builder: ProgramBuilder, problem: DispatchProblem, facts: Facts,
         below=add("below", structure.outside, slack),
         above=add("above", structure.outside, slack),
         skipped=add("skipped", np.full(len(problem.runs), is_elastic), one),
-        unserved_share=add("unserved_share", structure.unserved.any(axis=0) & is_elastic, slack),
+        unserved_share=add("unserved_share", np.any(structure.unserved, axis=0) & is_elastic, slack),
     )
 
 

@@ -15,7 +15,7 @@ from models.dispatch.structure import Structure, metered_share
 if TYPE_CHECKING:
     from models.dispatch.arrays.builder import ProgramBuilder
     from models.dispatch.arrays.columns import Columns
-    from models.dispatch.problem import DispatchProblem, IntArray
+    from models.dispatch.problem import DispatchProblem
 
 INF = np.inf
 

@@ -6,8 +6,9 @@ shares min(sum n+, sum n-) where sharing is on (p+ - f >= p-), so that
     F = sum_t h_t (f sum_i n+_it + (p+ - f) N+_t - p- N-_t) + wear + ... + k (P - P0)       sharing on
     F = sum_t h_t ((p+ - p-) sum_i n+_it + p- N_t) + ...                                    sharing off
 
-Both are convex where f >= 0 and, with sharing off, p+ >= p-: then no side has to be chosen and no trade is needed. n+ is
-a variable only where the sign of the position is open and its coefficient is not 0. No islanded steps, no soft limits.
+Both are convex where f >= 0 and, with sharing off, p+ >= p-: then no side has to be chosen and no trade is needed. n+
+is a variable only where the sign of the position is open and its coefficient is not 0. No islanded steps, no soft
+limits.
 """
 
 from __future__ import annotations
@@ -27,8 +28,7 @@ from models.dispatch.solvers.protocol import Objective
 from models.dispatch.structure import decide_structure
 
 if TYPE_CHECKING:
-    from models.dispatch.problem import BoolArray, DispatchProblem, FloatArray, IntArray
-    from models.dispatch.structure import Structure
+    from models.dispatch.problem import DispatchProblem, FloatArray, IntArray
 
 INF = np.inf
 NOTHING_EUR = 1e-12
@@ -87,7 +87,7 @@ def write_efficient(problem: DispatchProblem, facts: Facts) -> WrittenProgram:
     add_runs(builder, problem, columns)
     add_limits(builder, problem, structure, columns)
     add_peak(builder, problem, structure, columns)
-    _put_cost(builder, problem, facts, columns, taken, rate, has_taken)
+    _put_cost(builder, problem, facts, columns, taken)
     return builder.build()
 
 
@@ -97,11 +97,9 @@ def _put_cost(
     facts: Facts,
     columns: Columns,
     taken: IntArray,
-    rate: FloatArray,
-    has_taken: BoolArray,
 ) -> None:
     """F by totals; a closed position takes its whole net, or nothing."""
-    step_h, name = problem.step_h, Objective.COST
+    step_h, name, rate = problem.step_h, Objective.COST, take_rate_eur_per_kwh(problem, facts)
     p_in, p_out = problem.import_price_eur_per_kwh, problem.export_price_eur_per_kwh
     rest = np.where(facts.is_pool, p_in - problem.network_fee_eur_per_kwh, p_out)
     builder.cost(name, columns.community_import, step_h * rest)

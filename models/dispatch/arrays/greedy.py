@@ -1,4 +1,4 @@
-"""A schedule from the efficiency stage alone: its devices, the pool shared out by weight. The answer when time is up."""
+"""A schedule from the efficiency stage alone, the pool shared out by weight: the answer when time is up."""
 
 from __future__ import annotations
 

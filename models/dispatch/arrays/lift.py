@@ -1,8 +1,8 @@
 """From the optimum of the small program to a starting basis of the whole one.
 
-Devices keep their status. A member whose net is positive buys from the pool or imports, one whose net is negative sells
-or exports; the pool goes to the highest weights first, which is close to what the equity stage will choose. The basis is
-feasible, so the next stage needs the primal simplex only; should it not be one (a degenerate case), there is none.
+Devices keep their status. A member whose net is positive buys from the pool or imports, one whose net is negative
+sells or exports; the pool goes to the highest weights first, which is close to what the equity stage will choose. The
+basis is feasible, so the next stage needs the primal simplex only; in a degenerate case there may be none.
 """
 
 from __future__ import annotations
@@ -86,10 +86,10 @@ def _copy_devices(draft: _Draft, small: WrittenProgram, x: FloatArray, basis: Ba
         target = draft.whole.columns.get(renamed.get(family, family))
         if target is not None:
             has = (numbers != NONE) & (target != NONE)
-            target, numbers = target[has], numbers[has]
-            is_high = x[numbers] - program.column_lower[target] > program.column_upper[target] - x[numbers]
-            status = np.where(is_high, UPPER, LOWER)
-            draft.column[target] = np.where(basis.column[numbers] == BASIC, BASIC, status)
+            place, value = target[has], x[numbers[has]]
+            is_high = value - program.column_lower[place] > program.column_upper[place] - value
+            is_basic = basis.column[numbers[has]] == BASIC
+            draft.column[place] = np.where(is_basic, BASIC, np.where(is_high, UPPER, LOWER))
     for family, numbers in small.rows.items():
         target = draft.whole.rows.get(family)
         if target is not None:
@@ -110,7 +110,7 @@ def find_nets_kw(problem: DispatchProblem, facts: Facts, small: WrittenProgram, 
 
 
 def _spare_basics(facts: Facts, small: WrittenProgram, basis: Basis) -> IntArray:
-    """[N, T] How many trades of a flexible position are basic, so that basics and rows are as many as in the small one."""
+    """[N, T] How many trades of a flexible position are basic: basics less rows are as in the small program."""
     count = np.ones(facts.is_flexible.shape, dtype=np.int64)
     column, row = np.append(basis.column, LOWER), np.append(basis.row, LOWER)
     for family in ("taken", "range"):

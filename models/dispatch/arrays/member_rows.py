@@ -23,16 +23,14 @@ def add_member_rows(
     """All rows of members and devices."""
     add_balance(builder, problem, facts, structure, columns)
     add_side(builder, problem, facts, structure, columns)
-    for family, mask, limit in (
-        ("intake", structure.intake_row, facts.intake_limit_kw),
-        ("outlet", structure.outlet_row, facts.outlet_limit_kw),
+    intake = builder.add_rows("intake", structure.intake_row, -INF, facts.intake_limit_kw)
+    outlet = builder.add_rows("outlet", structure.outlet_row, -INF, facts.outlet_limit_kw)
+    for rows, grid, pool in (
+        (intake, columns.grid_import, columns.pool_buy),
+        (outlet, columns.grid_export, columns.pool_sell),
     ):
-        rows = builder.add_rows(family, mask, -INF, limit)
-        pair = (
-            (columns.grid_import, columns.pool_buy) if family == "intake" else (columns.grid_export, columns.pool_sell)
-        )
-        for column in pair:
-            builder.put(rows, column, 1.0)
+        builder.put(rows, grid, 1.0)
+        builder.put(rows, pool, 1.0)
     add_storage(builder, problem, facts, structure, columns)
     add_ev(builder, problem, structure, columns)
     add_runs(builder, problem, columns)
@@ -46,7 +44,7 @@ def add_member_rows(
 def put_devices(
     builder: ProgramBuilder, problem: DispatchProblem, rows: IntArray, columns: Columns, sign: float
 ) -> None:
-    """sign (ch + ev + shift + curt) of each position into rows [N, T]."""
+    """Put sign (ch + ev + shift + curt) of each position into rows [N, T]."""
     battery_owner, ev_owner, run_owner = device_owners(problem)
     builder.put(rows[battery_owner], columns.charge, sign)
     builder.put(rows[ev_owner], columns.ev_charge, sign)

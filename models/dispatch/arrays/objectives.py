@@ -102,7 +102,7 @@ def add_objectives(
 
 
 def peak_floor_eur(problem: DispatchProblem) -> float:
-    """k P0: the part of the peak charge that is paid for anyway."""
+    """The k P0: the part of the peak charge that is paid for anyway."""
     return problem.peak_charge_eur_per_kw * float(problem.peak_floor_kw.sum())
 
 

@@ -7,6 +7,7 @@ from models.domain.errors import SettlementError
 from models.settlement.arrays import FloatArray
 from models.settlement.clustering import cluster_members, split_inside
 from models.settlement.game import TabulatedGame
+from models.settlement.level_sampling import sample_by_levels
 from models.settlement.metered_game import MeteredGame
 from models.settlement.reoptimised_game import ReoptimisedGame
 from models.settlement.sampling import StoppingRule, draw_orders, sample_values
@@ -98,9 +99,52 @@ def test_the_same_seed_gives_the_same_bytes() -> None:
     assert one == two
 
 
-def test_a_target_of_zero_is_refused() -> None:
-    with pytest.raises(SettlementError, match="target error"):
-        sample_values(draw_metered(3), StoppingRule(target_error_frac=0.0), np.random.default_rng(1))
+def test_values_sampled_at_levels_agree_with_exact_ones_and_hand_out_all_of_the_gain() -> None:
+    game = draw_metered(8)
+    sampled = sample_by_levels(game, RULE, np.random.default_rng(1))
+    exact = find_exact_values(game)
+    assert sampled.reached_target
+    assert sampled.value_eur.sum() == pytest.approx(exact.sum())
+    off = np.abs(sampled.value_eur - exact) / np.maximum(sampled.standard_error_eur, 1e-12)
+    assert off.max() < 4.0
+
+
+def test_errors_told_at_levels_are_not_below_those_made() -> None:
+    game = draw_metered(6)
+    exact = find_exact_values(game)
+    rule = StoppingRule(target_error_frac=1e-9, most_pairs=16)
+    runs = [sample_by_levels(game, rule, np.random.default_rng(seed)) for seed in range(60)]
+    made = np.sqrt(np.mean([(run.value_eur - exact) ** 2 for run in runs], axis=0))
+    told = np.mean([run.standard_error_eur for run in runs], axis=0)
+    assert np.all(made <= 1.25 * told + 1e-9)
+
+
+def test_levels_need_fewer_evaluations_than_orders_for_the_same_error() -> None:
+    game = ReoptimisedGame(meter_day(6, np.random.default_rng(0), steps=12))
+    exact = find_exact_values(game)
+    rng = np.random.default_rng(3)
+    # Seven evaluations for each coalition drawn at a level, six for each order.
+    levels = StoppingRule(target_error_frac=1e-9, most_pairs=24)
+    orders = StoppingRule(target_error_frac=1e-9, most_pairs=28)
+    by_levels = [np.abs(sample_by_levels(game, levels, rng).value_eur - exact).sum() for _ in range(20)]
+    by_orders = [np.abs(sample_values(game, orders, rng).value_eur - exact).sum() for _ in range(20)]
+    assert np.mean(by_levels) < np.mean(by_orders)
+
+
+def test_levels_stop_at_the_end_of_time_and_a_game_without_gain_gives_nothing() -> None:
+    left = iter([True, False])
+    rule = StoppingRule(target_error_frac=1e-9, has_time=lambda: next(left))
+    assert sample_by_levels(draw_metered(5), rule, np.random.default_rng(1)).orders == 16
+    nothing = sample_by_levels(TabulatedGame(np.zeros(8)), RULE, np.random.default_rng(1))
+    assert nothing.value_eur.tolist() == [0.0, 0.0, 0.0]
+
+
+@pytest.mark.parametrize("change", [{"target_error_frac": 0.0}, {"target_error_frac": 0.1, "most_pairs": 0}])
+def test_a_target_or_a_number_of_pairs_of_zero_is_refused(change: dict[str, float]) -> None:
+    rule = StoppingRule(**change)  # type: ignore[arg-type]
+    for sample in (sample_values, sample_by_levels):
+        with pytest.raises(SettlementError, match="target error"):
+            sample(draw_metered(3), rule, np.random.default_rng(1))
 
 
 def test_clusters_are_a_partition_the_same_for_the_same_seed() -> None:
