@@ -123,7 +123,7 @@ async def running_parts(site: Site, clock: Clock, surroundings: Surroundings) ->
             store=store,
         )
         _keep_bundles(site, surroundings, controller, stack)
-        # Left in the reverse order: the publisher ends what is still open, and that is written down before the store closes.
+        # Left in reverse: the publisher ends what is still open, and that is written down before the store closes.
         stack.push_async_callback(controller.finish)
         await stack.enter_async_context(publisher)
         await stack.enter_async_context(bus)

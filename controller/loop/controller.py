@@ -84,6 +84,7 @@ class Controller:
 
     async def finish(self) -> None:
         """Write down what is still open; called after the tasks have ended."""
+        self._dispatcher.withhold("the controller stopped")
         await self._dispatcher.record_ends()
         await self._count()
 

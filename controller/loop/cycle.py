@@ -196,6 +196,8 @@ class Cycle:
             )
             with self._phase("dispatch", progress):
                 await self._dispatcher.record_cycle(row)
+        elif is_committed:
+            self._dispatcher.withhold("a dry run sends nothing")
         else:
             self._dispatcher.forget()
         finished = replace(

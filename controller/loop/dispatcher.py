@@ -66,6 +66,7 @@ class Dispatcher:
         self._meters = meters_by_member(site)
         self._held: dict[DeviceKey, _Held] = {}
         self._intended: dict[DeviceKey, _Held] = {}
+        self._unsent: dict[str, Setpoint] = {}
         self.exclusive = asyncio.Lock()
         """Held from the making of setpoints to their sending, so that no older one can overtake a newer."""
         self._seq = 0
@@ -101,6 +102,13 @@ class Dispatcher:
         """Drop what was intended and what is held: nothing is sent, and nothing renewed any more."""
         self._intended = {}
         self._held = {}
+        self._unsent = {}
+
+    def withhold(self, why: str) -> None:
+        """The same for setpoints that are on record already: they end as never sent."""
+        for setpoint in self._unsent.values():
+            self.outcomes.note_unsent(setpoint, why)
+        self.forget()
 
     def curtailed_members(self) -> BoolArray:
         """[N] members whose PV was limited in the interval that ends now."""
@@ -134,7 +142,11 @@ class Dispatcher:
             if now_utc < held.valid_until_utc and self._has_fresh_inputs(held.power, now_s, now_utc):
                 by_decision.setdefault(held.decision_id, []).append(self._setpoint(held.power))
         for decision_id, setpoints in by_decision.items():
-            await self._store.add_setpoints(decision_id, setpoints)
+            try:
+                await self._store.add_setpoints(decision_id, setpoints)
+            except StoreError:
+                self._unsent = {}
+                raise
             await self._publish(setpoints)
         await self.record_ends()
         return sum(len(setpoints) for setpoints in by_decision.values())
@@ -151,12 +163,14 @@ class Dispatcher:
     async def _record(self, record: OutcomeRecord) -> None:
         try:
             await self._store.record_outcomes(record)
-        except StoreError:
+        except BaseException:
+            # Cancelled at a stop or refused by the disk: an end that was written after all is ignored the second time.
             self.outcomes.give_back(record.outcomes)
             raise
 
     async def _publish(self, setpoints: Sequence[Setpoint]) -> None:
         for setpoint in setpoints:
+            self._unsent.pop(setpoint.setpoint_id, None)
             try:
                 await self._publisher.publish(setpoint)
             except DeviceError as error:
@@ -182,7 +196,7 @@ class Dispatcher:
     def _setpoint(self, power: DevicePower) -> Setpoint:
         self._seq += 1
         now_utc = self._clock.now_utc()
-        return Setpoint(
+        setpoint = Setpoint(
             setpoint_id=f"{self._store.epoch}-{self._seq}",
             device=power.device,
             epoch=self._store.epoch,
@@ -192,3 +206,5 @@ class Dispatcher:
             expires_utc=now_utc + timedelta(seconds=self._site.control.setpoint_life_s),
             reason=power.reason,
         )
+        self._unsent[setpoint.setpoint_id] = setpoint
+        return setpoint

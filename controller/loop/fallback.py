@@ -57,17 +57,19 @@ def meters_by_member(site: Site) -> dict[str, list[DeviceKey]]:
 def _wanted_kw(device: ControlledDevice, reading: Reading, net_kw: float) -> float | None:
     match device.asset:
         case Battery() as battery:
-            if reading.soc_frac is None or reading.power_kw is None:
-                return None
-            wanted_kw = reading.power_kw - net_kw
-            if wanted_kw > 0.0 and reading.soc_frac >= battery.soc_max_frac:
-                return 0.0
-            if wanted_kw < 0.0 and reading.soc_frac <= battery.soc_min_frac:
-                return 0.0
-            return wanted_kw
+            return _levelling_kw(battery, reading, net_kw)
         case Ev() as ev:
             return ev.charge_limit_kw if reading.is_plugged else None
         case ShiftableLoad() as load:
             return load.power_kw if reading.is_requested else None
         case None:
             return None
+
+
+def _levelling_kw(battery: Battery, reading: Reading, net_kw: float) -> float | None:
+    """Power with which a battery takes its home to zero; 0 where it is full or empty."""
+    if reading.soc_frac is None or reading.power_kw is None:
+        return None
+    wanted_kw = reading.power_kw - net_kw
+    is_full, is_empty = reading.soc_frac >= battery.soc_max_frac, reading.soc_frac <= battery.soc_min_frac
+    return 0.0 if (wanted_kw > 0.0 and is_full) or (wanted_kw < 0.0 and is_empty) else wanted_kw

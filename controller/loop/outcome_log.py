@@ -10,7 +10,6 @@ from devices.clock import Clock
 from devices.setpoint_tracker import EndedSetpoint
 from models.domain.setpoint import Outcome, Setpoint
 
-
 MOST_UNTAKEN = 100_000
 """Ends kept while the store fails: hours of a large community."""
 

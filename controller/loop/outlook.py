@@ -190,7 +190,7 @@ class Forecaster:
         )
 
     def _limits(self, starts_utc: Sequence[datetime], step_h: FloatArray) -> StepLimits:
-        """Limits of each step; one that begins within a step holds for all of it, for it has to be kept from there on."""
+        """Limits of each step; one that begins within a step holds for all of it: it has to be kept from there on."""
         community = self._site.community
         import_kw = np.full(len(starts_utc), community.import_limit_kw)
         export_kw = np.full(len(starts_utc), community.export_limit_kw)

@@ -67,7 +67,7 @@ class ReplanRequests:
             await asyncio.sleep(self._debounce_s)
             # A plan made meanwhile starts the gap anew.
             while (wait_s := self._last_plan_s + self._min_gap_s - self._clock.monotonic_s()) > LEAST_WAIT_S:
-                await asyncio.sleep(wait_s)
+                await asyncio.sleep(wait_s)  # noqa: ASYNC110 (waits for a time, not for an event)
             if self._pending:
                 batch = tuple(self._pending)
                 self.note_plan(self._clock.now_utc())

@@ -6,7 +6,8 @@ versions), ``connection`` (durable SQLite), ``lock`` (one controller at a time),
 refuses sensitive keys), ``writer`` and ``setpoint_rows`` (records to rows), ``pseudonyms``, ``reader`` (rows to
 records), ``store`` (the one writer, asynchronous), ``line_protocol`` and ``points`` (records to lines),
 ``outbox`` (lines waiting, bounded), ``influx`` (the only file that knows the InfluxDB client), ``read_back``
-(does the server really have it), ``forwarder`` (the thread that empties the outbox).
+(does the server really have it), ``forwarder`` (the thread that empties the outbox), ``bundles`` (planning bundles
+in a folder beside the store).
 
 May import ``config``, ``models`` and ``devices``.
 """

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from models.dispatch.bundle_codec import pack, unpack
 from models.dispatch.bundle_shapes import check_shapes
@@ -82,6 +82,11 @@ def make_bundle(
         ProblemError: The problem is not finite or not consistent.
     """
     concealed = conceal(problem)
+    if plan is not None:
+        plan = restate_burden(concealed, plan)
+        if concealed is not problem:
+            # The objective of the plain problem holds its highest burden.
+            plan = replace(plan, record=replace(plan.record, objective_eur=0.0))
     return Bundle(
         decision_id=decision_id,
         rung=rung,
@@ -89,7 +94,7 @@ def make_bundle(
         versions=dict(versions),
         problem_sha256=hash_problem(concealed),
         problem=concealed,
-        plan=None if plan is None else restate_burden(concealed, plan),
+        plan=plan,
     )
 
 

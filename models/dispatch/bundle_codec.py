@@ -12,7 +12,7 @@ import math
 import struct
 import types
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -80,7 +80,9 @@ def _write(hint: Any, value: Any, arrays: _Arrays) -> Any:
         return float(value)
     if is_dataclass(hint):
         hints = get_type_hints(hint)
-        return {item.name: _write(hints[item.name], getattr(value, item.name), arrays) for item in fields(hint)}
+        # What has its default is left out, so that a field added later changes neither old bytes nor their hash.
+        named = [(item.name, getattr(value, item.name)) for item in fields(hint) if not _is_default(item, value)]
+        return {name: _write(hints[name], part, arrays) for name, part in named}
     if isinstance(value, tuple):
         return [_write(get_args(hint)[0], item, arrays) for item in value]
     if value is None or isinstance(value, str | int | float | np.integer | datetime | dict):
@@ -138,7 +140,7 @@ def _read_arrays(heads: Any, content: bytes) -> list[np.ndarray]:
 
 def _read_array(place: str, content: bytes, dtype: str, shape: list[int]) -> np.ndarray:
     if dtype == "b1" and content.strip(b"\x00\x01"):
-        raise BundleError(f"{place}: a truth value that is neither 0 nor 1")
+        raise BundleError(f"{place}: found another truth value; accepted: 0 | 1")
     values = np.frombuffer(content, dtype=_DTYPES[dtype]).reshape(shape)
     values.setflags(write=False)
     return values
@@ -150,15 +152,25 @@ def _read(hint: Any, node: Any, arrays: _Arrays, place: str) -> Any:
     if (read := _SCALARS.get(hint)) is not None:
         return read(node, place)
     if is_dataclass(hint):
-        hints = get_type_hints(hint)
-        found = _mapping(place or "value", node, tuple(hints))
-        return hint(**{key: _read(hints[key], found[key], arrays, f"{place}.{key}".strip(".")) for key in hints})  # type: ignore[operator]
+        return _read_dataclass(hint, node, arrays, place)
     if isinstance(hint, type) and issubclass(hint, StrEnum):
         return _word(hint, node, place)
     if get_origin(hint) is tuple:
         items = _list(node, place)
         return tuple(_read(get_args(hint)[0], item, arrays, f"{place}[{index}]") for index, item in enumerate(items))
     return None if node is None else _read(_present(hint), node, arrays, place)
+
+
+def _read_dataclass(hint: Any, node: Any, arrays: _Arrays, place: str) -> Any:
+    hints = get_type_hints(hint)
+    optional = tuple(item.name for item in fields(hint) if item.default is not MISSING)
+    found = _mapping(place or "value", node, tuple(hints), optional)
+    return hint(**{key: _read(hints[key], found[key], arrays, f"{place}.{key}".strip(".")) for key in found})
+
+
+def _is_default(item: Field[Any], value: Any) -> bool:
+    part = getattr(value, item.name)
+    return part is item.default or (isinstance(part, str | int | float | tuple) and part == item.default)
 
 
 def _take_array(name: str, node: Any, arrays: _Arrays, place: str) -> np.ndarray:
@@ -171,10 +183,11 @@ def _take_array(name: str, node: Any, arrays: _Arrays, place: str) -> np.ndarray
     return values
 
 
-def _mapping(place: str, node: Any, keys: tuple[str, ...]) -> dict[str, Any]:
-    if not isinstance(node, dict) or sorted(node) != sorted(keys):
-        found = ", ".join(sorted(node)) if isinstance(node, dict) else _show(node)
-        raise BundleError(f"{place}: found {found}; accepted: {', '.join(sorted(keys))}")
+def _mapping(place: str, node: Any, keys: tuple[str, ...], optional: tuple[str, ...] = ()) -> dict[str, Any]:
+    if not isinstance(node, dict):
+        raise BundleError(f"{place}: found {_show(node)}; accepted: {', '.join(sorted(keys))}")
+    if not all(key in keys for key in node) or not all(key in node or key in optional for key in keys):
+        raise BundleError(f"{place}: found {', '.join(sorted(node))}; accepted: {', '.join(sorted(keys))}")
     return node
 
 

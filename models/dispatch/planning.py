@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -96,8 +97,8 @@ class _Efficient:
     cost_eur: float
     """F*"""
     marginal_eur_per_kwh: FloatArray | None
-    fallback: Schedule | None = None
-    """A schedule that keeps to one side everywhere, if the equity stage finds none."""
+    fallback: Callable[[], Schedule] | None = None
+    """Gives a schedule that keeps to one side everywhere, if the equity stage finds none."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -136,10 +137,10 @@ class _Attempt:
         efficient = _Efficient(
             cost_eur=small.program.evaluate(Objective.COST, solution.x),
             marginal_eur_per_kwh=price_marginal_kwh(self.problem, self.facts, small, solution.row_dual),
-            fallback=share_efficient(self.problem, self.facts, small, solution.x),
+            fallback=partial(share_efficient, self.problem, self.facts, small, solution.x),
         )
         basis = None
-        if outcome.basis is not None:
+        if outcome.basis is not None and self.writer is write_program:
             basis = lift_basis(self.problem, self.facts, small, solution.x, outcome.basis, whole)
         session = self.solver.open(whole.program)
         try:
@@ -181,7 +182,7 @@ class _Attempt:
             if efficient.fallback is None:
                 return self._without_schedule(outcome.solution.termination)
             self.gaps.append(UNKNOWN_GAP_FRAC)
-            return self._plan(efficient, efficient.fallback, (), None)
+            return self._plan(efficient, efficient.fallback(), (), None)
         self.objective_eur = outcome.solution.objective
         final = stages.run_tie_break(outcome.solution)
         self._mark(0.0)

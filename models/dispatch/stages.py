@@ -45,7 +45,7 @@ class StageOutcome:
     """With duals, integers fixed; without a point if the stage failed."""
     gap_frac: float
     basis: Basis | None
-    """Basis at the solution."""
+    """Basis at the solution, of the efficiency stage only."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -154,7 +154,7 @@ class StageRun:
         choice = choose_integers(self.problem, self.layout, relaxed.x, must_keep_side=keep_side)
         if choice.is_kept and keep_side is not None:
             return self._finish(objective, relaxed, bound, self.session.read_basis())
-        best, best_choice = self._fix(choice), choice
+        best, best_choice = self._fix(choice) if choice.columns.size else relaxed, choice
         if not best.has_point or self.gap_of(best.objective, bound) > self.mip_gap:
             self._release()
             self.session.solve_relaxed(deadline_s=max(self.left_s, 0.01))
@@ -166,7 +166,8 @@ class StageRun:
             best = self._fix(best_choice)
         if objective is Objective.EQUITY and best.has_point:
             best = self._keep_directions(best)
-        outcome = self._finish(objective, best, bound, self.session.read_basis())
+        basis = self.session.read_basis() if objective is Objective.EFFICIENCY else None
+        outcome = self._finish(objective, best, bound, basis)
         if objective is not Objective.EQUITY:
             self._release()
         return outcome
@@ -188,6 +189,7 @@ class StageRun:
         return self.session.solve_relaxed(deadline_s=max(self.left_s, 0.01))
 
     def _fix(self, choice: Choice) -> LinearSolution:
+        """Best point with the integers at a choice."""
         self.session.set_column_bounds(choice.columns, choice.values, choice.values)
         return self.session.solve_relaxed(deadline_s=max(self.left_s, 0.01))
 
@@ -214,13 +216,14 @@ class StageRun:
 
 def _activity(program: LinearProgram, x: FloatArray) -> FloatArray:
     column_of = np.repeat(np.arange(program.columns), np.diff(program.indptr))
-    result: FloatArray = np.bincount(program.indices, weights=program.values * x[column_of], minlength=program.rows)
-    return result
+    activity = np.zeros(program.rows)
+    np.add.at(activity, program.indices, program.values * x[column_of])
+    return activity
 
 
 def _read_choice(program: LinearProgram, x: FloatArray) -> Choice:
-    columns: IntArray = np.flatnonzero(program.is_integer)
-    return Choice(columns=columns, values=np.round(x[columns]), is_kept=True)
+    integers: IntArray = np.flatnonzero(program.is_integer)
+    return Choice(columns=integers, values=np.round(x[integers]), is_kept=True)
 
 
 def marginal_prices(

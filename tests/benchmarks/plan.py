@@ -55,11 +55,11 @@ def open_solver(name: str) -> Solver:
 def run_intervals(
     community: RandomCommunity, solver: Solver, intervals: int
 ) -> tuple[list[float], list[Plan], list[DispatchProblem]]:
-    """Plan consecutive intervals, each from where the one before left the batteries."""
+    """Plan consecutive intervals; each knows the schedule of the one before."""
     seconds, plans, problems = [], [], []
-    soc_kwh, reference_kw = None, None
+    reference_kw = None
     for interval in range(FIRST_INTERVAL, FIRST_INTERVAL + intervals):
-        problem = community.problem(interval, soc_kwh=soc_kwh, reference_kw=reference_kw)
+        problem = community.problem(interval, reference_kw=reference_kw)
         started = real_s()
         plan = solve(
             problem, solver=solver, deadline_s=DEADLINE_S, mip_gap=MIP_GAP, now_s=real_s, memory_mb=peak_memory_mb
@@ -70,7 +70,6 @@ def run_intervals(
             print(f"audit refused interval {interval}: {violations[0]}", file=sys.stderr)
             raise SystemExit(1)
         assert plan.schedule is not None
-        soc_kwh = plan.schedule.soc_kwh[:, 0]
         net_kw = plan.schedule.charge_kw - plan.schedule.discharge_kw
         reference_kw = np.concatenate([net_kw[:, 1:16], np.full((net_kw.shape[0], 21), np.nan)], axis=1)
         plans.append(plan)
@@ -80,7 +79,9 @@ def run_intervals(
 
 def run_baseline(problems: list[DispatchProblem], plans: list[Plan], name: str) -> tuple[float, list[int]]:
     """Median seconds of plain Pyomo, and which instances it was given."""
-    started, seconds, taken = real_s(), [], []
+    started = real_s()
+    seconds: list[float] = []
+    taken: list[int] = []
     for index in np.linspace(0, len(problems) - 1, 3).astype(int).tolist():
         if taken and real_s() - started + 2 * seconds[-1] > BASELINE_LIMIT_S:
             break

@@ -52,9 +52,25 @@ class RandomCommunity:
         capacity = rng.uniform(5.0, 13.5, members)
         start = rng.uniform(0.2, 0.8, members)
         self.batteries = [(int(i), float(capacity[i]), float(start[i])) for i in np.flatnonzero(has_battery)]
+        self.soc_kwh = self._follow_home()
         owners = rng.permutation(members)[: max(1, members // 10)]
         self.evs = [(int(i), float(rng.uniform(4.0, 20.0)), int(rng.integers(3, 30))) for i in owners]
         self.runs = [(int(i), int(rng.integers(2, 10))) for i in rng.permutation(members)[: max(1, members // 10)]]
+
+    def _follow_home(self) -> NDArray[np.float64]:
+        """[B, quarter-hours] state at the start of each, had every battery served its home since midnight.
+
+        No solver's answer moves it, so that both solvers are given the same instances.
+        """
+        soc = np.zeros((len(self.batteries), QUARTERS))
+        for b, (member, capacity, start) in enumerate(self.batteries):
+            state, power = start * capacity, capacity / 2.5
+            for quarter in range(QUARTERS):
+                soc[b, quarter] = state
+                surplus = float(self.pv_kw[member, quarter] - self.demand_kw[member, quarter])
+                change = min(max(surplus, -power), power) / 4.0 * (0.95 if surplus > 0.0 else 1.0 / 0.95)
+                state = min(max(state + change, 0.05 * capacity), capacity)
+        return soc
 
     def _mean(self, series: NDArray[np.float64], interval: int) -> NDArray[np.float64]:
         """Mean of quarter-hours in each step of the horizon."""
@@ -66,14 +82,12 @@ class RandomCommunity:
         self,
         interval: int,
         *,
-        soc_kwh: NDArray[np.float64] | None = None,
         reference_kw: NDArray[np.float64] | None = None,
     ) -> DispatchProblem:
         """The plan asked for at a quarter-hour of the rolling day.
 
         Args:
             interval: Quarter-hour, 0 to 95.
-            soc_kwh: State of each battery as the interval before left it; None: as drawn.
             reference_kw: Running schedule of each battery [B, T]; None: none.
         """
         hour = self._mean((np.arange(QUARTERS) / 4.0 % 24.0)[None, :], interval)[0]
@@ -112,7 +126,7 @@ class RandomCommunity:
             burden_price_frac=0.5,
             equity_budget_frac=0.02,
             batteries=tuple(
-                _battery(*entry, None if soc_kwh is None else float(soc_kwh[b])) for b, entry in enumerate(self.batteries)
+                _battery(*entry[:2], float(self.soc_kwh[b, interval])) for b, entry in enumerate(self.batteries)
             ),
             evs=tuple(_ev(*entry) for entry in self.evs) if has_extras else (),
             runs=tuple(_run(*entry) for entry in self.runs) if has_extras else (),
@@ -123,13 +137,13 @@ class RandomCommunity:
         )
 
 
-def _battery(member: int, capacity_kwh: float, start_frac: float, soc_kwh: float | None) -> BatteryData:
+def _battery(member: int, capacity_kwh: float, soc_kwh: float) -> BatteryData:
     power_kw = capacity_kwh / 2.5
     return BatteryData(
         member=member,
         charge_limit_kw=power_kw,
         discharge_limit_kw=power_kw,
-        soc_start_kwh=start_frac * capacity_kwh if soc_kwh is None else soc_kwh,
+        soc_start_kwh=soc_kwh,
         soc_min_kwh=0.05 * capacity_kwh,
         soc_max_kwh=capacity_kwh,
         charge_efficiency_frac=0.95,

@@ -40,6 +40,8 @@ STALE_AFTER_S = 15.0
 PATIENCE_S = 200.0
 """Time that three intervals of a minute may take, with the wait for the first one [s]."""
 ALWAYS = (datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
+CANARY = "31337.77"
+"""An income; like the name that goes with it, it is never told to anybody."""
 COMMAND = (sys.executable, "-c", "from controller.apps.cli import main; main()")
 
 
@@ -48,6 +50,7 @@ class Observer:
     """What passed over the broker, seen by somebody who only listens."""
 
     setpoints: list[Setpoint] = field(default_factory=list)
+    payloads: list[bytes] = field(default_factory=list)
     newest_sample_utc: dict[DeviceKey, datetime] = field(default_factory=dict)
     ages_s: list[float] = field(default_factory=list)
     """Age of each setpoint's own device's newest reading when the setpoint was made [s]."""
@@ -57,12 +60,14 @@ class Observer:
         bus.subscribe("commonwatt/v1/+/+/+/setpoint", self.take_setpoint, qos=1)
 
     def take_telemetry(self, topic: str, payload: bytes, _: bool) -> None:
+        self.payloads.append(payload)
         device = device_of(topic)
         reading = decode_telemetry(payload, device)
         assert isinstance(reading, Reading)
         self.newest_sample_utc[device] = reading.ts_utc
 
     def take_setpoint(self, topic: str, payload: bytes, is_retained: bool) -> None:
+        self.payloads.append(payload)
         setpoint = decode_setpoint(payload, device_of(topic))
         assert isinstance(setpoint, Setpoint)
         assert not is_retained
@@ -87,6 +92,7 @@ def write_site(folder: Path, port: int) -> Path:
         "setpoint_life_s": 30.0,
         "replan_min_gap_s": 10.0,
     }
+    site["members"][0] |= {"income_eur_per_month": float(CANARY), "name": "Zebulon Quetzal"}
     path = folder / "site.yaml"
     path.write_text(yaml.safe_dump(site), encoding="utf-8")
     return path
@@ -126,11 +132,15 @@ def ticks(path: Path) -> list[DecisionRow]:
     return [decision for decision in decisions if decision.replan == 0]
 
 
+def last_words(log: Path) -> str:
+    return log.read_text(errors="replace")[-4000:]
+
+
 async def until(is_so: Callable[[], bool], process: subprocess.Popen[bytes], log: Path) -> None:
     """Wait for something that a process brings about, and fail with its last words if it ends before."""
     async with asyncio.timeout(PATIENCE_S):
         while not is_so():
-            assert process.poll() is None, log.read_text(errors="replace")[-4000:]
+            assert process.poll() is None, last_words(log)
             await asyncio.sleep(0.2)
 
 
@@ -153,10 +163,11 @@ async def test_two_processes_plan_three_intervals_and_survive_the_death_of_all_h
                 async with asyncio.timeout(PATIENCE_S):
                     while controller.poll() is None:  # noqa: ASYNC110 (another process has no event)
                         await asyncio.sleep(0.2)
-                assert controller.returncode == 0, log.read_text(errors="replace")[-4000:]
+                assert controller.returncode == 0, last_words(log)
     check_plans(store, killed_utc)
     check_setpoints(store, observer, killed_utc)
     check_report(tmp_path / "run.out")
+    check_secrecy(tmp_path, site, observer)
 
 
 def check_plans(store: Path, killed_utc: datetime) -> None:
@@ -183,7 +194,9 @@ def check_setpoints(store: Path, observer: Observer, killed_utc: datetime) -> No
     assert max(observer.ages_s) <= STALE_AFTER_S
     last_sample_utc = max(observer.newest_sample_utc.values())
     assert last_sample_utc <= killed_utc
-    blind = [one for one in observer.setpoints if one.not_before_utc > last_sample_utc + timedelta(seconds=STALE_AFTER_S)]
+    blind = [
+        one for one in observer.setpoints if one.not_before_utc > last_sample_utc + timedelta(seconds=STALE_AFTER_S)
+    ]
     assert blind == []
 
 
@@ -192,3 +205,10 @@ def check_report(out: Path) -> None:
     report = json.loads(line)
     assert report["intervals"] == PLAYED_INTERVALS + 1
     assert report["plans_by_rung"] == {"optimal": PLAYED_INTERVALS, "device": 1}
+
+
+def check_secrecy(folder: Path, site: Path, observer: Observer) -> None:
+    """What only the site file may say is in no message, log, result or store."""
+    written = [path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file() and path != site]
+    for canary in (CANARY.encode(), CANARY.partition(".")[0].encode(), b"Zebulon"):
+        assert not [content for content in (*observer.payloads, *written) if canary in content]

@@ -24,6 +24,7 @@ from devices.clock import VirtualClock, real_s
 from devices.fake_bus import FakeBus
 from devices.messages import decode_setpoint, decode_telemetry
 from devices.protocols import MessageHandler, QualityOfService
+from devices.simulator.community import SimulatedCommunity
 from devices.topics import DeviceChannel, DeviceTopic, parse_topic
 from models.dispatch.planning import solve
 from models.dispatch.problem import DispatchProblem
@@ -86,7 +87,7 @@ class Line:
         return self.is_connected
 
     def subscribe(self, topic_filter: str, handler: MessageHandler, *, qos: QualityOfService = 0) -> None:
-        def hear(topic: str, payload: bytes, is_retained: bool) -> None:  # noqa: FBT001 (a MessageHandler)
+        def hear(topic: str, payload: bytes, is_retained: bool) -> None:
             if self.is_connected:
                 handler(topic, payload, is_retained)
 
@@ -126,9 +127,14 @@ class ControlRoom:
     clock: VirtualClock
     folder: Path
     broker: Broker
+    homes: SimulatedCommunity
+    """The simulated homes; the story may look at the truth, the controller never does."""
+    lines: dict[str, Line]
+    """Of the gateways, by id."""
     solver: Any = field(default_factory=InlineSolver)
-    lines: dict[str, Line] = field(default_factory=dict)
     reports: list[CycleReport] = field(default_factory=list)
+    replayed: list[tuple[int, int]] = field(default_factory=list)
+    """Epoch and seq of setpoints that somebody played back."""
     controller: Controller | None = None
     _stack: AsyncExitStack | None = None
     _running: asyncio.Task[None] | None = None
@@ -163,9 +169,11 @@ class ControlRoom:
         await asyncio.gather(self._running, return_exceptions=True)
         await self._stack.aclose()
 
-    def line_of(self, gateway: str) -> Line:
-        """A gateway's line, made when it is first asked for."""
-        return self.lines.setdefault(gateway, Line(self.broker))
+    def held_kw(self, member: str) -> float | None:
+        """Power that a member's battery holds by a setpoint [kW]; ``None``: it is on its own default."""
+        self.homes.neighbourhood.advance_to(self.clock.now_utc())
+        home = self.homes.neighbourhood.homes[member]
+        return home.held_kw(home.assets.batteries[0])
 
     def setpoints(self, device: str = "", *, since: float = -1.0, until: float = 1e9) -> list[tuple[float, Setpoint]]:
         """Setpoints sent to a device (or to all) within some minutes, with the minute of each."""

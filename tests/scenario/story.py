@@ -8,10 +8,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Self
 
 import numpy as np
-from pathlib import Path
 
 from config.schema import Site
 from controller.loop.solver_messages import FailureKind
@@ -25,7 +25,8 @@ from devices.virtual_loop import run_virtual
 from models.domain.market import LimitNotice, PriceNotice
 from models.profiles.profiles import CommunityProfile, EvSession
 from tests.controller.loop.neighbours import START, at
-from tests.scenario.control_room import Broker, ControlRoom
+from tests.scenario.control_room import Broker, ControlRoom, Line
+from tests.scenario.invariants import check_what_always_holds
 
 Happening = Callable[[ControlRoom], Awaitable[None] | None]
 
@@ -79,10 +80,10 @@ class Story:
         return self
 
     def falls_silent(self, gateway: str) -> Self:
-        return self._then(lambda room: setattr(room.line_of(gateway), "is_cut", True))
+        return self._then(lambda room: setattr(room.lines[gateway], "is_cut", True))
 
     def speaks_again(self, gateway: str) -> Self:
-        return self._then(lambda room: setattr(room.line_of(gateway), "is_cut", False))
+        return self._then(lambda room: setattr(room.lines[gateway], "is_cut", False))
 
     def all_fall_silent(self) -> Self:
         for gateway in self._site.gateways:
@@ -108,10 +109,13 @@ class Story:
 
         return self._then(restart)
 
-    def hears_price(self, import_eur: float, export_eur: float) -> Self:
-        now_utc = at(self._minute)
+    def hears_price(self, import_eur: float, export_eur: float, *, valid_at: float | None = None) -> Self:
+        """A price notice, valid at once or from a later minute on."""
         notice = PriceNotice(
-            ts_utc=now_utc, valid_from_utc=now_utc, import_eur_per_kwh=import_eur, export_eur_per_kwh=export_eur
+            ts_utc=at(self._minute),
+            valid_from_utc=at(self._minute if valid_at is None else valid_at),
+            import_eur_per_kwh=import_eur,
+            export_eur_per_kwh=export_eur,
         )
         topic = f"commonwatt/v1/{self._site.community.id}/market/price"
         return self._then(lambda room: room.broker.deliver(topic, encode_market(notice)))
@@ -174,21 +178,9 @@ class Story:
         return run_virtual(self._play, start_utc=START)
 
     async def _play(self, clock: VirtualClock) -> ControlRoom:
-        room = ControlRoom(self._site, clock, self._folder, Broker(clock))
-        if not self._is_solver_inline:
-            room.solver = None
-        homes = SimulatedCommunity(
-            self._site,
-            self._profile(),
-            clock,
-            connect=lambda gateway, _, __: room.line_of(gateway),
-            rng=np.random.default_rng(3),
-            states={
-                member: replace(NOTHING_KNOWN, soc_kwh={"bat": soc_kwh}) for member, soc_kwh in self._soc_kwh.items()
-            },
-        )
+        room = self._set_up(clock)
         stop = asyncio.Event()
-        playing = asyncio.create_task(homes.run(stop), name="homes")
+        playing = asyncio.create_task(room.homes.run(stop), name="homes")
         await room.start_controller()
         for minute, happening in self._happenings:
             await clock.sleep_until_utc(at(minute))
@@ -199,6 +191,24 @@ class Story:
         await room.stop_controller()
         stop.set()
         await playing
+        check_what_always_holds(room)
+        return room
+
+    def _set_up(self, clock: VirtualClock) -> ControlRoom:
+        broker, lines = Broker(clock), dict[str, Line]()
+        homes = SimulatedCommunity(
+            self._site,
+            self._profile(),
+            clock,
+            connect=lambda gateway, _, __: lines.setdefault(gateway, Line(broker)),
+            rng=np.random.default_rng(3),
+            states={
+                member: replace(NOTHING_KNOWN, soc_kwh={"bat": soc_kwh}) for member, soc_kwh in self._soc_kwh.items()
+            },
+        )
+        room = ControlRoom(self._site, clock, self._folder, broker, homes, lines=lines)
+        if not self._is_solver_inline:
+            room.solver = None
         return room
 
     def _profile(self) -> CommunityProfile:

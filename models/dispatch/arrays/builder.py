@@ -124,15 +124,20 @@ class ProgramBuilder:
 
     def put(self, rows: IntArray, columns: IntArray, values: FloatArray | float) -> None:
         """Coefficients; pairs without a row or without a column are left out. Shapes are broadcast."""
+        if not (rows.size and columns.size and columns.max() > NONE and rows.max() > NONE):
+            return
         rows, columns, values = np.broadcast_arrays(rows, columns, np.asarray(values, dtype=np.float64))
         keep = (rows != NONE) & (columns != NONE) & (values != 0.0)
         self._triplets.append((rows[keep], columns[keep], values[keep]))
 
     def cost(self, objective: Objective, columns: IntArray, values: FloatArray | float) -> None:
         """Objective coefficients; places without a column are left out."""
+        self._costs.setdefault(objective, [])
+        if not (columns.size and columns.max() > NONE):
+            return
         columns, values = np.broadcast_arrays(columns, np.asarray(values, dtype=np.float64))
         keep = (columns != NONE) & (values != 0.0)
-        self._costs.setdefault(objective, []).append((columns[keep], values[keep]))
+        self._costs[objective].append((columns[keep], values[keep]))
 
     def add_offset(self, objective: Objective, value: float) -> None:
         """A constant of an objective."""

@@ -82,7 +82,7 @@ class AnsweringDevices:
         self.stubborn: list[DeviceKey] = []
         bus.subscribe(filter_for(site.community.id, DeviceChannel.SETPOINT), self.take, qos=1)
 
-    def take(self, topic: str, payload: bytes, is_retained: bool) -> None:  # noqa: FBT001 (a MessageHandler)
+    def take(self, topic: str, payload: bytes, is_retained: bool) -> None:
         parsed = parse_topic(topic)
         assert isinstance(parsed, DeviceTopic)
         assert not is_retained
@@ -145,9 +145,7 @@ class Desk:
 
 
 def power(device: DeviceKey, power_kw: float, reason: Reason = Reason.STORE_SURPLUS) -> DevicePower:
-    return DevicePower(
-        device=device, member=device.gateway.removeprefix("gw-"), power_kw=power_kw, reason=reason
-    )
+    return DevicePower(device=device, member=device.gateway.removeprefix("gw-"), power_kw=power_kw, reason=reason)
 
 
 def at_desk(play: Callable[[Desk], Coroutine[Any, Any, None]], site: Site | None = None) -> Desk:

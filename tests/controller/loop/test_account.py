@@ -44,7 +44,10 @@ def settle(start_utc: datetime, import_wh: int, *, export_wh: int = 0, billed_mi
             MeteredRow(member="bert", quality=MeterQuality.MEASURED, import_wh=0, export_wh=export_wh),
             MeteredRow(member="cleo", quality=MeterQuality.MISSING),
         ),
-        allocations=(anna, replace(anna, member="bert", own_wh=0, grid_wh=0, use_wh=0, renewable_wh=0, billed_micro=-5)),
+        allocations=(
+            anna,
+            replace(anna, member="bert", own_wh=0, grid_wh=0, use_wh=0, renewable_wh=0, billed_micro=-5),
+        ),
     )
 
 
@@ -52,7 +55,9 @@ def settle(start_utc: datetime, import_wh: int, *, export_wh: int = 0, billed_mi
 def test_sums_are_the_sums_and_the_peak_is_the_largest_mean(imports: list[int], export_wh: int) -> None:
     account = PeriodAccount(SITE, START)
     starts = [START + number * timedelta(minutes=15) for number in range(len(imports))]
-    account.add([settle(start, wh, export_wh=export_wh, billed_micro=wh) for start, wh in zip(starts, imports, strict=True)])
+    account.add(
+        [settle(start, wh, export_wh=export_wh, billed_micro=wh) for start, wh in zip(starts, imports, strict=True)]
+    )
     totals = account.totals()
     assert totals.billed_eur == pytest.approx([sum(imports) / 1e6, -5e-6 * len(imports), 0.0])
     assert totals.consumption_kwh == pytest.approx([sum(imports) / 1000, 0.0, 0.0])

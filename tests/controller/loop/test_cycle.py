@@ -131,7 +131,7 @@ def test_setpoints_are_durable_before_any_device_hears_of_them() -> None:
 
 
 @pytest.mark.parametrize(
-    ("phase", "broken"),
+    "phase, broken",
     [
         ("settle", ("settler", "close")),
         ("weigh", ("weigher", "weigh")),
@@ -189,6 +189,8 @@ def test_a_dry_run_plans_and_records_and_sends_nothing() -> None:
 
     desk = in_workshop(play, is_dry_run=True).desk
     assert desk.bus.sent == []
+    # What is on record has an end as well.
+    assert desk.store.ends() == [("1-1", Outcome.REFUSED), ("1-2", Outcome.REFUSED)]
     assert len(desk.store.intervals) == 1
 
 
@@ -287,7 +289,7 @@ def test_the_last_interval_is_settled_before_a_stop_and_nothing_is_planned() -> 
 
 
 def test_the_first_plan_of_a_month_starts_with_no_peak() -> None:
-    midnight_min = 18 * 1440.0 + 720.0 - 1440.0 * 0.0
+    midnight_min = 18 * 1440.0 + 720.0
 
     async def play(shop: Workshop) -> None:
         july = at(midnight_min)

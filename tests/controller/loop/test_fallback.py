@@ -53,7 +53,7 @@ def test_a_battery_takes_its_home_as_near_to_zero_as_it_can(net_kw: float, batte
 
 
 @pytest.mark.parametrize(
-    ("net_kw", "soc_frac", "sent_kw"),
+    "net_kw, soc_frac, sent_kw",
     [(-2.0, 0.9, 0.0), (-2.0, 0.95, 0.0), (-2.0, 0.89, 2.0), (2.0, 0.1, 0.0), (2.0, 0.05, 0.0), (2.0, 0.11, -2.0)],
 )
 def test_a_full_battery_does_not_charge_and_an_empty_one_does_not_discharge(
@@ -62,7 +62,9 @@ def test_a_full_battery_does_not_charge_and_an_empty_one_does_not_discharge(
     assert rule(home(net_kw, 0.0, soc_frac)) == {BERT_BATTERY: sent_kw}
 
 
-@pytest.mark.parametrize("readings", [home(1.0, 0.0, None), [say(BERT_METER, power_kw=1.0), say(BERT_BATTERY, soc_frac=0.5)]])
+@pytest.mark.parametrize(
+    "readings", [home(1.0, 0.0, None), [say(BERT_METER, power_kw=1.0), say(BERT_BATTERY, soc_frac=0.5)]]
+)
 def test_a_battery_of_unknown_state_is_left_to_itself(readings: list[Reading]) -> None:
     assert rule(readings) == {}
 

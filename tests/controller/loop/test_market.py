@@ -97,7 +97,7 @@ def test_an_event_is_kept_and_asks_for_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("retained", "given_min", "topic", "reason"),
+    "retained, given_min, topic, reason",
     [
         (True, 0.0, None, Drop.RETAINED),
         (False, -61.0, None, Drop.STALE),

@@ -43,7 +43,10 @@ def test_a_shortened_first_step_has_its_share_too() -> None:
 @given(moment=minutes)
 def test_the_last_step_before_a_departure_is_over_when_the_car_leaves(moment: float) -> None:
     step = LOOK.last_step_before(at(moment))
-    ends = [start + timedelta(hours=float(hours)) for start, hours in zip(LOOK.steps.starts_utc, LOOK.steps.step_h, strict=True)]
+    ends = [
+        start + timedelta(hours=float(hours))
+        for start, hours in zip(LOOK.steps.starts_utc, LOOK.steps.step_h, strict=True)
+    ]
     if ends[0] <= at(moment):
         assert ends[step] <= at(moment) + timedelta(seconds=1)
         assert step + 1 == len(ends) or ends[step + 1] > at(moment)
@@ -52,7 +55,7 @@ def test_the_last_step_before_a_departure_is_over_when_the_car_leaves(moment: fl
 
 
 @pytest.mark.parametrize(
-    ("now", "at_clock", "due"),
+    "now, at_clock, due",
     [
         ("2026-06-12T10:00", time(12, 30), "2026-06-12T10:30"),
         ("2026-06-12T10:00", time(12, 0), "2026-06-13T10:00"),
@@ -100,9 +103,7 @@ def test_a_limit_that_begins_within_a_step_holds_for_all_of_it() -> None:
 
 def series(start_utc: datetime, prices: list[float]) -> PriceSeries:
     starts = [int(start_utc.timestamp()) + 3600 * number for number in range(len(prices))]
-    return PriceSeries(
-        name="prices.csv", start_s=np.array(starts), price_eur_per_kwh=np.array(prices), period_s=3600
-    )
+    return PriceSeries(name="prices.csv", start_s=np.array(starts), price_eur_per_kwh=np.array(prices), period_s=3600)
 
 
 def with_series(hours: int) -> Forecaster:

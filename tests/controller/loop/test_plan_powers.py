@@ -79,7 +79,7 @@ def test_whatever_a_plan_holds_every_power_is_inside_its_devices_rating(
         assert registry.get(key).allows(power.power_kw)
 
 
-@pytest.mark.parametrize(("planned_kw", "sent_kw"), [(0.9, 0.0), (1.38, 0.0), (1.3999, 1.4), (6.9999999, 7.0)])
+@pytest.mark.parametrize("planned_kw, sent_kw", [(0.9, 0.0), (1.38, 0.0), (1.3999, 1.4), (6.9999999, 7.0)])
 def test_a_cars_power_below_its_least_current_becomes_nothing(planned_kw: float, sent_kw: float) -> None:
     assert powers(running(ev_kw=filled(1, planned_kw)))[ANNA_CAR].power_kw == sent_kw
 
@@ -115,7 +115,7 @@ def test_pv_is_spoken_to_only_where_it_is_curtailed_and_told_what_it_may_give() 
     assert ANNA_PV not in powers(silent)
 
 
-@pytest.mark.parametrize(("minutes", "step"), [(-5.0, 0), (0.0, 0), (14.99, 0), (15.0, 1), (100.0, 6), (1e6, STEPS - 1)])
+@pytest.mark.parametrize("minutes, step", [(-5.0, 0), (0.0, 0), (14.99, 0), (15.0, 1), (100.0, 6), (1e6, STEPS - 1)])
 def test_a_moment_lies_in_the_step_that_has_begun(minutes: float, step: int) -> None:
     assert running().step_at(at(minutes)) == step
 

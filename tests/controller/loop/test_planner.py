@@ -122,7 +122,7 @@ async def test_the_plan_before_moves_only_devices_that_still_speak() -> None:
     assert set(sent(later)) == {BERT_BATTERY}
 
 
-@pytest.mark.parametrize(("minutes", "rung"), [(239.9, Rung.PREVIOUS), (240.0, Rung.RULE)])
+@pytest.mark.parametrize("minutes, rung", [(239.9, Rung.PREVIOUS), (240.0, Rung.RULE)])
 async def test_the_plan_before_is_followed_only_within_its_fine_steps(minutes: float, rung: Rung) -> None:
     bench = Bench(plan_by_rule, fail())
     await bench.decide()
@@ -172,7 +172,9 @@ async def test_an_infeasible_plan_says_what_cannot_be_kept() -> None:
     assert decision.faults[0] == "solver infeasible: import limit of member 0"
 
 
-ARRAYS = [field.name for field in fields(Schedule) if field.name not in ("run_option", "run_kw", "ev_kw", "ev_shortfall_kwh")]
+ARRAYS = [
+    field.name for field in fields(Schedule) if field.name not in ("run_option", "run_kw", "ev_kw", "ev_shortfall_kwh")
+]
 
 
 @pytest.mark.parametrize("name", ARRAYS)

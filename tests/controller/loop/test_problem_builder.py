@@ -79,7 +79,7 @@ def test_a_car_that_is_away_is_not_planned() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "needed_kwh"),
+    "said, needed_kwh",
     [({"energy_needed_kwh": 12.0}, 12.0), ({"soc_frac": 0.6}, 20.0), ({}, 8.0), ({"energy_needed_kwh": 0.0}, 0.0)],
 )
 def test_a_cars_need_is_what_it_says_or_what_is_usual(said: dict[str, float], needed_kwh: float) -> None:
@@ -89,7 +89,7 @@ def test_a_cars_need_is_what_it_says_or_what_is_usual(said: dict[str, float], ne
     assert built.problem.evs[0].shortfall_eur_per_kwh > 0.3
 
 
-@pytest.mark.parametrize(("leaves_min", "step"), [(-30.0, 0), (5.0, 0), (60.0, 3), (74.0, 3), (1e6, 35)])
+@pytest.mark.parametrize("leaves_min, step", [(-30.0, 0), (5.0, 0), (60.0, 3), (74.0, 3), (1e6, 35)])
 def test_a_car_charges_until_the_last_step_before_it_leaves(leaves_min: float, step: int) -> None:
     car = told(say(ANNA_CAR, is_plugged=True, departure_utc=at(leaves_min))).problem.evs[0]
     assert (car.arrival_step, car.departure_step) == (0, step)
@@ -178,7 +178,9 @@ def test_members_who_are_protected_and_weights_arrive_unchanged() -> None:
     snapshot = see(SITE, usual_readings())
     weights = np.array([0.5, 2.0, 0.5])
     outlook = make_forecaster(SITE).look_ahead(snapshot.taken_utc, 0.0)
-    problem = build_problem(SITE, controlled_devices(SITE), snapshot, outlook, make_account(SITE), weights, None).problem
+    problem = build_problem(
+        SITE, controlled_devices(SITE), snapshot, outlook, make_account(SITE), weights, None
+    ).problem
     assert problem.weight is weights
     assert problem.is_priority.tolist() == [False, True, False]
     assert np.isfinite(problem.income_eur).tolist() == [True, True, False]

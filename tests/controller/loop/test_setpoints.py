@@ -63,7 +63,7 @@ def car() -> ControlledDevice:
 
 
 @pytest.mark.parametrize(
-    ("power_kw", "sent_kw"), [(-3.0, 0.0), (0.0, 0.0), (0.7, 0.0), (1.39, 0.0), (1.3995, 1.4), (1.4, 1.4), (9.0, 7.0)]
+    "power_kw, sent_kw", [(-3.0, 0.0), (0.0, 0.0), (0.7, 0.0), (1.39, 0.0), (1.3995, 1.4), (1.4, 1.4), (9.0, 7.0)]
 )
 def test_a_car_charges_with_its_least_current_or_not_at_all(power_kw: float, sent_kw: float) -> None:
     assert bound(power_kw, car()) == sent_kw

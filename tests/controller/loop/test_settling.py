@@ -78,7 +78,12 @@ def socs() -> dict[DeviceKey, Reading]:
 
 
 def close(
-    through: Counted, *, site: Site | None = None, price: PriceNow = PRICE, settler: IntervalSettler | None = None, **at: Any
+    through: Counted,
+    *,
+    site: Site | None = None,
+    price: PriceNow = PRICE,
+    settler: IntervalSettler | None = None,
+    **at: Any,
 ) -> ClosedInterval:
     settler = settler or IntervalSettler(site or make_site())
     return settler.close(at.get("start_utc", START), through, socs(), price, np.array([0.8, 1.6, 0.6]))
@@ -106,7 +111,9 @@ def test_what_is_bought_is_sold_and_money_follows(through: Counted) -> None:
     # Buyers pay the fee to the grid's owner; all else that they pay goes to the sellers.
     fee_micro = bought_wh * 0.02 * 1000
     assert sum(row.value_micro for row in rows) == pytest.approx(-fee_micro, abs=len(rows))
-    imported_wh = sum(round(energy.import_kwh * 1000) for energy in (through[ANNA_METER], through[BERT_METER], through[CLEO_METER]))
+    imported_wh = sum(
+        round(energy.import_kwh * 1000) for energy in (through[ANNA_METER], through[BERT_METER], through[CLEO_METER])
+    )
     exported_wh = sum(round(energy.export_kwh * 1000) for energy in (through[ANNA_METER], through[BERT_METER]))
     assert bought_wh == min(imported_wh, exported_wh)
     outside = (imported_wh - bought_wh) * 0.3 - (exported_wh - sold_wh) * 0.08 + bought_wh * 0.02
@@ -163,9 +170,7 @@ def test_stored_sun_is_renewable_when_it_comes_out_again() -> None:
     assert evening.renewable_wh == pytest.approx(900, abs=60)
 
 
-@pytest.mark.parametrize(
-    ("day", "quarters"), [(date(2026, 3, 29), 92), (date(2026, 10, 25), 100), (date(2026, 6, 12), 96)]
-)
+@pytest.mark.parametrize("day, quarters", [(date(2026, 3, 29), 92), (date(2026, 10, 25), 100), (date(2026, 6, 12), 96)])
 def test_every_quarter_hour_of_a_day_is_settled_when_the_clocks_change(day: date, quarters: int) -> None:
     site = make_site()
     settler, account = IntervalSettler(site), PeriodAccount(site, settlement_day(day, BERLIN).start_utc)

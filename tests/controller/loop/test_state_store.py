@@ -146,9 +146,7 @@ def test_an_import_that_was_never_said_is_unknown() -> None:
 def test_the_running_interval_is_counted_up_to_the_newest_reading() -> None:
     store = feed(make_store(), *(count(ANNA_METER, minutes, 2.0 * minutes) for minutes in range(15, 22)))
     snapshot = freeze(store, 21.2, with_closed=False)
-    assert snapshot.running[ANNA_METER] == CountedEnergy(
-        import_kwh=12.0, export_kwh=0.0, quality=MeterQuality.MEASURED
-    )
+    assert snapshot.running[ANNA_METER] == CountedEnergy(import_kwh=12.0, export_kwh=0.0, quality=MeterQuality.MEASURED)
     assert snapshot.closed == {}
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -80,11 +81,7 @@ def test_what_happens_during_a_solve_is_not_answered_by_it() -> None:
 
 
 @settings(max_examples=60, deadline=None)
-@given(
-    events=st.lists(
-        st.tuples(st.floats(0.0, 300.0), st.sampled_from([*Trigger, None])), max_size=40
-    )
-)
+@given(events=st.lists(st.tuples(st.floats(0.0, 300.0), st.sampled_from([*Trigger, None])), max_size=40))
 def test_a_flood_of_events_is_bounded_and_keeps_its_distance(events: list[tuple[float, Trigger | None]]) -> None:
     happenings = [planned(at_s) if trigger is None else asked(at_s, trigger) for at_s, trigger in events]
     batches = play(*happenings)
@@ -94,7 +91,7 @@ def test_a_flood_of_events_is_bounded_and_keeps_its_distance(events: list[tuple[
         assert len(set(batch)) == len(batch)
         assert not [plan for plan in plans if 0.0 < at_s - plan < GAP_S - 0.01]
     times = [at_s for at_s, _ in batches]
-    assert all(later - earlier >= GAP_S - 0.01 for earlier, later in zip(times, times[1:], strict=False))
+    assert all(later - earlier >= GAP_S - 0.01 for earlier, later in itertools.pairwise(times))
 
 
 @given(triggers=st.lists(st.sampled_from(list(Trigger)), max_size=200))

@@ -35,7 +35,7 @@ class Watched:
 
     def __init__(self, site: Site, readings: list[Reading]) -> None:
         self.clock = SetClock(at(0))
-        self.clock.monotonic_s = lambda: (self.clock.instant_utc - at(0)).total_seconds()  # type: ignore[method-assign]
+        self.clock.monotonic_s = (self.clock.instant_utc - at(0)).total_seconds  # type: ignore[method-assign]
         self.state = StateStore(keys_of(site), interval_min=15, stale_after_s=30.0)
         self.requests = ReplanRequests(self.clock, debounce_s=2.0, min_gap_s=60.0)
         self.watch = Watch(site, self.clock, self.state, self.requests)
@@ -64,8 +64,10 @@ def drawing(start_kwh: float, mean_kw: float, minutes: float) -> dict[str, Any]:
     return {"import_kwh": start_kwh + mean_kw * minutes / 60.0, "export_kwh": 0.0}
 
 
-@pytest.mark.parametrize(("off_kw", "asks"), [(1.9, []), (2.1, [Trigger.DEVIATION]), (8.0, [Trigger.DEVIATION])])
-def test_a_mean_over_three_minutes_that_is_far_from_the_plan_asks(site: Site, off_kw: float, asks: list[Trigger]) -> None:
+@pytest.mark.parametrize("off_kw, asks", [(1.9, []), (2.1, [Trigger.DEVIATION]), (8.0, [Trigger.DEVIATION])])
+def test_a_mean_over_three_minutes_that_is_far_from_the_plan_asks(
+    site: Site, off_kw: float, asks: list[Trigger]
+) -> None:
     watched = Watched(site, usual_readings())
     assert watched.decision.plan is not None
     mean_kw = planned_net_kw(watched.decision.plan, 2) + off_kw
@@ -127,7 +129,7 @@ def test_a_device_that_was_never_there_does_not_leave(site: Site) -> None:
 
 
 @pytest.mark.parametrize(
-    ("reading", "asks"),
+    "reading, asks",
     [
         (say(ANNA_CAR, 1.0, is_plugged=True), [Trigger.ASSET]),
         (say(ANNA_CAR, 1.0, is_plugged=False), []),

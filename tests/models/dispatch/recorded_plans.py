@@ -39,6 +39,12 @@ def solved(seed: int = 3, interval: int = 50, solver: str = "glpk") -> tuple[Dis
     return problem, solve_with(problem, solver)
 
 
+def hungry() -> DispatchProblem:
+    """The same members under clouds: the community has to import."""
+    problem = solved()[0]
+    return replace(problem, pv_kw=0.2 * problem.pv_kw)
+
+
 def bundle_of(problem: DispatchProblem, plan: Plan | None, decision_id: str = "1-20260612T1230Z-0") -> Bundle:
     return make_bundle(
         decision_id=decision_id,
