@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from config.members import Ev
 from controller.loop.problem_builder import BuiltProblem, RunningSchedule
 from controller.loop.setpoints import ControlledDevice, DevicePower, bound
 from models.dispatch.result import Plan, Schedule
@@ -67,8 +68,19 @@ def powers_of_plan(running: RunningPlan, step: int, devices: tuple[ControlledDev
     for row, device in enumerate(running.built.runs):
         is_start = float(schedule.run_kw[row, step]) > NOTICEABLE_KW
         powers.append(_power(device, device.highest_kw if is_start else 0.0, explain_run(schedule, row)))
+    powers.extend(_waiting_points(running, devices))
     powers.extend(_curtailments(running, step, devices))
     return tuple(powers)
+
+
+def _waiting_points(running: RunningPlan, devices: tuple[ControlledDevice, ...]) -> list[DevicePower]:
+    """Charging points without a car are held at 0, so that a car that arrives waits for the re-plan it causes."""
+    planned = {device.key for device in running.built.evs}
+    return [
+        _power(device, 0.0, Reason.IDLE)
+        for device in devices
+        if isinstance(device.asset, Ev) and device.key not in planned and device.key not in running.built.left_out
+    ]
 
 
 def _curtailments(running: RunningPlan, step: int, devices: tuple[ControlledDevice, ...]) -> list[DevicePower]:

@@ -115,7 +115,14 @@ class Planner:
             return ()
         step = self.running.step_at(snapshot.taken_utc)
         powers = powers_of_plan(self.running, step, self.devices)
-        return tuple(power for power in powers if power.device in snapshot.fresh)
+        planned_cars = [device.key for device in self.running.built.evs]
+        return tuple(
+            power
+            for power in powers
+            if power.device in snapshot.fresh
+            # A car that came since is not held back by a plan that did not know of it: it charges on arrival.
+            and (power.device in planned_cars or not snapshot.fresh[power.device].is_plugged)
+        )
 
     def _fine_end_utc(self, starts_utc: tuple[datetime, ...]) -> datetime:
         # Coarse steps say too little about a quarter of an hour to be followed. Step 0 may be a part of an interval.

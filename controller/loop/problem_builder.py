@@ -122,13 +122,19 @@ def build_problem(
         reference_battery_kw=_reference(batteries, outlook, running),
         reference_ev_kw=_reference(evs, outlook, running),
     )
-    planned = [device.key for device in batteries]
-    left_out = tuple(
+    left_out = _left_out(devices, snapshot, batteries)
+    return BuiltProblem(problem=problem, batteries=batteries, evs=evs, runs=runs, left_out=left_out)
+
+
+def _left_out(
+    devices: tuple[ControlledDevice, ...], snapshot: Snapshot, planned: tuple[ControlledDevice, ...]
+) -> tuple[DeviceKey, ...]:
+    batteries = [device.key for device in planned]
+    return tuple(
         device.key
         for device in devices
-        if device.key not in snapshot.fresh or (isinstance(device.asset, Battery) and device.key not in planned)
+        if device.key not in snapshot.fresh or (isinstance(device.asset, Battery) and device.key not in batteries)
     )
-    return BuiltProblem(problem=problem, batteries=batteries, evs=evs, runs=runs, left_out=left_out)
 
 
 def _metered_net_kwh(energies: tuple[MemberEnergy, ...]) -> FloatArray:

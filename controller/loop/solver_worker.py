@@ -1,6 +1,6 @@
 """The worker process that solves: ``python -m controller.loop.solver_worker FD SOLVER MIP_GAP MEMORY_MB``.
 
-It alone imports Pyomo and the solvers. It reads one problem at a time from a socket, answers with a plan or with why
+It alone imports the solvers. It reads one problem at a time from a socket, answers with a plan or with why
 there is none, and ends when its parent does.
 """
 
@@ -34,7 +34,7 @@ def main(arguments: list[str]) -> int:
     _limit_memory(int(memory_mb))
     channel = socket.socket(fileno=int(descriptor))
     solver = _open_solver(solver_name, int(memory_mb))
-    from models.dispatch import planning  # noqa: F401  # Pyomo is loaded before the first problem arrives
+    from models.dispatch import planning  # noqa: F401  # loaded before the first problem arrives
 
     send(channel, READY)
     while (request := receive(channel)) is not None:

@@ -60,14 +60,18 @@ class ReplanRequests:
         if not self._pending:
             self._asked.clear()
 
+    @property
+    def _gap_end_s(self) -> float:
+        return self._last_plan_s + self._min_gap_s
+
     async def next_batch(self) -> tuple[Trigger, ...]:
         """Wait until a re-plan is due; returns what asked for it, first asked first."""
         while True:
             await self._asked.wait()
             await asyncio.sleep(self._debounce_s)
             # A plan made meanwhile starts the gap anew.
-            while (wait_s := self._last_plan_s + self._min_gap_s - self._clock.monotonic_s()) > LEAST_WAIT_S:
-                await asyncio.sleep(wait_s)  # noqa: ASYNC110 (waits for a time, not for an event)
+            while (wait_s := self._gap_end_s - self._clock.monotonic_s()) > LEAST_WAIT_S:  # noqa: ASYNC110 (waits for a time)
+                await asyncio.sleep(wait_s)
             if self._pending:
                 batch = tuple(self._pending)
                 self.note_plan(self._clock.now_utc())

@@ -212,5 +212,22 @@ def _refusals(table: str) -> str:
     )
 
 
-MIGRATIONS: tuple[str, ...] = (_TABLES + _VIEWS + "".join(_refusals(table) for table in APPEND_ONLY),)
+_DAY_EXPLANATIONS = """
+CREATE TABLE day_explanations (
+    day TEXT NOT NULL,
+    revision INTEGER NOT NULL CHECK (revision >= 0),
+    member TEXT NOT NULL,
+    topic TEXT NOT NULL,
+    start_s INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    numbers TEXT NOT NULL,
+    texts TEXT NOT NULL,
+    PRIMARY KEY (day, member, revision, topic)
+) STRICT, WITHOUT ROWID;
+"""
+
+MIGRATIONS: tuple[str, ...] = (
+    _TABLES + _VIEWS + "".join(_refusals(table) for table in APPEND_ONLY),
+    _DAY_EXPLANATIONS + _refusals("day_explanations"),
+)
 """Script ``n`` (from 0) takes the schema from version ``n`` to ``n + 1``."""

@@ -1,7 +1,11 @@
 """EqWM dispatch: which device does what so that the community pays little and the worst-off bear less.
 
-Reading order: ``problem`` (data), ``result`` (schedule and figures), ``model`` and ``constraints`` (Pyomo),
-``objective`` (the stages), ``solvers/`` (one protocol, GLPK and HiGHS), ``audit`` (independent check of
-every schedule), ``concealment`` (a problem without incomes), ``bundle`` (a plan to be made again), ``comparison`` and
-``binding`` (what a replay shows). May import ``config`` and ``models.domain``.
+Reading order: ``problem`` (data), ``result`` (schedule and figures), ``validation``, ``facts`` and ``storage_bounds``
+(what the data alone decide), ``structure`` and ``bounds`` (which variables and rows there are), ``model`` with
+``constraints``, ``community`` and ``objective`` (the model in Pyomo: its equations), ``bridge`` (Pyomo to arrays),
+``layout``, ``arrays/`` (the same model written straight into arrays: what runs live), ``solvers/`` (one protocol,
+GLPK and HiGHS), ``integrality`` and ``stages`` (service, efficiency, equity, tie-break), ``readback``, ``figures``,
+``rule`` (everybody alone), ``planning`` (all of it: problem to plan), ``audit`` and ``audit_figures`` (independent
+check of every plan), ``bundle`` and its companions (a recorded problem, to be solved again). May import ``config``
+and ``models.domain``.
 """

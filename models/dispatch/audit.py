@@ -12,7 +12,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from models.dispatch.figures import measure_schedule
+from models.dispatch.audit_figures import (
+    bill_members_eur,
+    find_missing_access_kwh,
+    find_peaks_kw,
+    find_worst_burden,
+)
 from models.dispatch.result import LimitKind, Plan, Schedule
 
 if TYPE_CHECKING:
@@ -24,6 +29,10 @@ ENERGY_TOLERANCE_KWH = 1e-3
 """One watt-hour: the accuracy that settlement promises [kWh]."""
 MONEY_TOLERANCE_EUR = 1e-3
 """A tenth of a cent for the whole horizon, plus a millionth of the amount [EUR]."""
+BURDEN_TOLERANCE_FRAC = 1e-4
+"""A hundredth of a percent of income, plus a millionth of the burden."""
+PRICE_ROUNDING_EUR_PER_KWH = 1e-6
+"""Where the difference that sharing needs is this close to 0, either is right [EUR/kWh]."""
 LISTED_AT_MOST = 50
 
 
@@ -121,7 +130,7 @@ def _check_pool(problem: DispatchProblem, plan: Plan) -> Iterator[Violation]:
     bought, sold = s.buy_kw.sum(axis=0), s.sell_kw.sum(axis=0)
     yield from _exceeding("pool: bought is sold", "step", np.abs(bought - sold), tolerance)
     worth = problem.import_price_eur_per_kwh - problem.network_fee_eur_per_kwh
-    is_off = ~problem.is_islanded & (worth < problem.export_price_eur_per_kwh)
+    is_off = ~problem.is_islanded & (worth < problem.export_price_eur_per_kwh - PRICE_ROUNDING_EUR_PER_KWH)
     yield from _exceeding("sharing is off", "step", np.where(is_off, np.maximum(bought, sold), 0.0), tolerance)
     grid = np.where(problem.is_islanded, s.import_kw + s.export_kw, 0.0)
     yield from _exceeding("no grid", "member", grid, POWER_TOLERANCE_KW)
@@ -213,12 +222,20 @@ def _check_runs(problem: DispatchProblem, plan: Plan) -> Iterator[Violation]:
 def _check_figures(problem: DispatchProblem, plan: Plan) -> Iterator[Violation]:
     figures = plan.figures
     assert figures is not None  # noqa: S101  # audit_plan has looked
-    found = measure_schedule(problem, _schedule(plan))
+    schedule = _schedule(plan)
+    bill_eur = bill_members_eur(problem, schedule)
+    peak_kw = find_peaks_kw(problem, schedule)
+    cost_eur = float(bill_eur.sum() + problem.peak_charge_eur_per_kw * (peak_kw - problem.peak_floor_kw).sum())
+    burden, reported_burden = find_worst_burden(problem, bill_eur), figures.worst_burden_frac
+    missing_kwh = find_missing_access_kwh(problem, schedule)
+    if (burden is None) != (reported_burden is None):
+        yield Violation(rule="reported burden", place="plan", size=np.nan, unit="present in one only")
     pairs: list[tuple[str, FloatArray | float, FloatArray | float, float, str]] = [
-        ("cost", figures.cost_eur, found.cost_eur, MONEY_TOLERANCE_EUR, "EUR"),
-        ("member cost", figures.member_cost_eur, found.member_cost_eur, MONEY_TOLERANCE_EUR, "EUR"),
-        ("peak", figures.peak_kw, found.peak_kw, POWER_TOLERANCE_KW, "kW"),
-        ("access", figures.access_shortfall_kwh, found.access_shortfall_kwh, ENERGY_TOLERANCE_KWH, "kWh"),
+        ("cost", figures.cost_eur, cost_eur, MONEY_TOLERANCE_EUR, "EUR"),
+        ("member cost", figures.member_cost_eur, bill_eur, MONEY_TOLERANCE_EUR, "EUR"),
+        ("peak", figures.peak_kw, peak_kw, POWER_TOLERANCE_KW, "kW"),
+        ("burden", reported_burden or 0.0, burden or 0.0, BURDEN_TOLERANCE_FRAC, "of income"),
+        ("access", figures.access_shortfall_kwh, missing_kwh, ENERGY_TOLERANCE_KWH, "kWh"),
     ]
     for rule, reported, recomputed, tolerance, unit in pairs:
         scale = 1e-6 * float(np.abs(recomputed).max(initial=0.0))

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 SIGN_KW = 1e-9
 """A power below this is none: a watt is a million times larger [kW]."""
 
+PRICE_ROUNDING_EUR_PER_KWH = 1e-9
+"""Prices closer than this are equal [EUR/kWh]."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
@@ -141,7 +144,7 @@ def _ev_limits(problem: DispatchProblem, steps: int) -> FloatArray:
 def _pool_steps(problem: DispatchProblem, can_take: BoolArray, can_give: BoolArray) -> BoolArray:
     """Sharing is off where p+ - f < p-, and where no member could sell to another one."""
     worth = problem.import_price_eur_per_kwh - problem.network_fee_eur_per_kwh
-    is_shared = problem.is_islanded | (worth >= problem.export_price_eur_per_kwh)
+    is_shared = problem.is_islanded | (worth >= problem.export_price_eur_per_kwh - PRICE_ROUNDING_EUR_PER_KWH)
     takers, givers = can_take.sum(axis=0), can_give.sum(axis=0)
     is_alone = (takers == 1) & (givers == 1) & (can_take & can_give).any(axis=0)
     result: BoolArray = is_shared & (takers > 0) & (givers > 0) & ~is_alone

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 SMALL_KW = 1e-6
 """Powers below this count as none: far above the solvers' 1e-7, far below a watt [kW]."""
 
+_Part = tuple["IntArray", "BoolArray", bool]
+"""Integer columns, whether each is 1, and whether the point keeps to that."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
@@ -29,23 +32,23 @@ class Choice:
     """The relaxed point already keeps to this choice, so that no branching is needed."""
 
 
-def choose_integers(
-    problem: DispatchProblem, layout: Layout, x: FloatArray, *, must_keep_side: BoolArray | None = None
-) -> Choice:
-    """The choice nearest to a point.
+def choose_devices(problem: DispatchProblem, layout: Layout, x: FloatArray) -> Choice:
+    """The choice of directions, pulses and starts nearest to a point."""
+    return _join([_directions(layout, x), _pulses(problem, layout, x), _starts(layout, x)])
+
+
+def choose_sides(layout: Layout, x: FloatArray, must_keep_side: BoolArray | None = None) -> Choice:
+    """The choice of sides nearest to a point.
 
     Args:
-        problem: The problem.
-        layout: Columns of its program.
+        layout: Columns of the program.
         x: A point of the relaxed program.
         must_keep_side: [T] steps in which both sides at once would be wrong; None: all.
     """
-    parts = [
-        _sides(layout, x, must_keep_side),
-        _directions(layout, x),
-        _pulses(problem, layout, x),
-        _starts(layout, x),
-    ]
+    return _join([_sides(layout, x, must_keep_side)])
+
+
+def _join(parts: list[_Part]) -> Choice:
     return Choice(
         columns=np.concatenate([columns for columns, _, _ in parts]),
         values=np.concatenate([values for _, values, _ in parts]).astype(np.float64),
@@ -53,32 +56,31 @@ def choose_integers(
     )
 
 
-def _sides(layout: Layout, x: FloatArray, must_keep: BoolArray | None) -> tuple[IntArray, BoolArray, bool]:
+def _sides(layout: Layout, x: FloatArray, must_keep: BoolArray | None) -> _Part:
     has_side = layout.side != NONE
     taken = gather(x, layout.grid_import) + gather(x, layout.pool_buy)
     given = gather(x, layout.grid_export) + gather(x, layout.pool_sell)
     matters = has_side if must_keep is None else has_side & must_keep[None, :]
-    both = np.minimum(taken, given)[matters]
-    return layout.side[has_side], (taken >= given)[has_side], bool((both <= SMALL_KW).all())
+    is_kept = bool((np.minimum(taken, given)[matters] <= SMALL_KW).all())
+    return layout.side[has_side], (taken >= given)[has_side], is_kept
 
 
-def _directions(layout: Layout, x: FloatArray) -> tuple[IntArray, BoolArray, bool]:
+def _directions(layout: Layout, x: FloatArray) -> _Part:
     has = layout.direction != NONE
     charge, discharge = gather(x, layout.charge)[has], gather(x, layout.discharge)[has]
     is_kept = bool((np.minimum(charge, discharge) <= SMALL_KW).all())
     return layout.direction[has], charge >= discharge, is_kept
 
 
-def _pulses(problem: DispatchProblem, layout: Layout, x: FloatArray) -> tuple[IntArray, BoolArray, bool]:
+def _pulses(problem: DispatchProblem, layout: Layout, x: FloatArray) -> _Part:
     has = layout.ev_on != NONE
     least = np.array([ev.charge_min_kw for ev in problem.evs], dtype=np.float64)[:, None]
     power = gather(x, layout.ev_charge)
     is_between = (power > SMALL_KW) & (power < least - SMALL_KW)
-    is_on = power >= 0.5 * least
-    return layout.ev_on[has], is_on[has], not bool(is_between[has].any())
+    return layout.ev_on[has], (power >= 0.5 * least)[has], not bool(is_between[has].any())
 
 
-def _starts(layout: Layout, x: FloatArray) -> tuple[IntArray, BoolArray, bool]:
+def _starts(layout: Layout, x: FloatArray) -> _Part:
     has = layout.start != NONE
     share = np.where(has, gather(x, layout.start), -1.0)
     chosen = np.zeros(share.shape, dtype=np.bool_)

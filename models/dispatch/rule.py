@@ -60,7 +60,9 @@ def _charge_on_arrival(problem: DispatchProblem) -> tuple[FloatArray, FloatArray
             if problem.is_islanded[step]:
                 continue
             stored_kwh_per_kw = ev.charge_efficiency_frac * float(problem.step_h[step])
-            power_kw[index, step] = min(ev.charge_limit_kw, missing_kwh[index] / stored_kwh_per_kw)
+            if missing_kwh[index] > 0.0:
+                wanted_kw = max(float(missing_kwh[index]) / stored_kwh_per_kw, ev.charge_min_kw)
+                power_kw[index, step] = min(ev.charge_limit_kw, wanted_kw)
             missing_kwh[index] = max(missing_kwh[index] - stored_kwh_per_kw * power_kw[index, step], 0.0)
     return power_kw, missing_kwh
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from models.dispatch.integrality import SMALL_KW, Choice, choose_integers, must_keep_side
+from models.dispatch.integrality import SMALL_KW, Choice, choose_devices, choose_sides, must_keep_side
 from models.dispatch.layout import NONE, Layout, gather
 from models.dispatch.result import Termination
 from models.dispatch.solvers.protocol import Basis, LinearProgram, LinearSolution, Objective, SolverSession
@@ -151,19 +151,14 @@ class StageRun:
         if not relaxed.has_point:
             return self._finish(objective, relaxed, relaxed.bound)
         bound = relaxed.bound
-        choice = choose_integers(self.problem, self.layout, relaxed.x, must_keep_side=keep_side)
-        if choice.is_kept and keep_side is not None:
+        devices = choose_devices(self.problem, self.layout, relaxed.x)
+        sides = choose_sides(self.layout, relaxed.x, keep_side)
+        if devices.is_kept and sides.is_kept and keep_side is not None:
             return self._finish(objective, relaxed, bound, self.session.read_basis())
-        best, best_choice = self._fix(choice) if choice.columns.size else relaxed, choice
+        best = self._round(relaxed, devices, keep_side) if self.program.is_integer.any() else relaxed
         if not best.has_point or self.gap_of(best.objective, bound) > self.mip_gap:
-            self._release()
-            self.session.solve_relaxed(deadline_s=max(self.left_s, 0.01))
-            gap_eur = 0.9 * self.mip_gap * self.scale_eur(relaxed.objective)
-            branched = self.session.solve_integer(deadline_s=max(share * self.left_s, 0.01), gap_eur=gap_eur)
-            bound = max(bound, branched.bound)
-            if branched.has_point and (not best.has_point or branched.objective < best.objective):
-                best_choice = _read_choice(self.program, branched.x)
-            best = self._fix(best_choice)
+            best, branched_bound = self._branch(best, share * self.left_s)
+            bound = max(bound, branched_bound)
         if objective is Objective.EQUITY and best.has_point:
             best = self._keep_directions(best)
         basis = self.session.read_basis() if objective is Objective.EFFICIENCY else None
@@ -171,6 +166,27 @@ class StageRun:
         if objective is not Objective.EQUITY:
             self._release()
         return outcome
+
+    def _round(self, relaxed: LinearSolution, devices: Choice, keep_side: BoolArray | None) -> LinearSolution:
+        """Nearest devices first, then the sides that suit them: a run that starts here cannot be on the giving side."""
+        point = relaxed
+        if not devices.is_kept:
+            point = self._fix(devices)
+        elif devices.columns.size:
+            self.session.set_column_bounds(devices.columns, devices.values, devices.values)
+        return self._fix(choose_sides(self.layout, point.x, keep_side)) if point.has_point else point
+
+    def _branch(self, rounded: LinearSolution, limit_s: float) -> tuple[LinearSolution, float]:
+        """The better of the rounded point and what branching finds, integers fixed, and branching's bound."""
+        self._release()
+        relaxed = self.session.solve_relaxed(deadline_s=max(self.left_s, 0.01))
+        gap_eur = 0.9 * self.mip_gap * self.scale_eur(relaxed.objective)
+        branched = self.session.solve_integer(deadline_s=max(limit_s, 0.01), gap_eur=gap_eur)
+        if branched.has_point and not (rounded.has_point and rounded.objective <= branched.objective):
+            return self._fix(_read_choice(self.program, branched.x)), branched.bound
+        if rounded.has_point:
+            return self._fix(_read_choice(self.program, rounded.x)), branched.bound
+        return rounded, branched.bound
 
     def _keep_directions(self, solution: LinearSolution) -> LinearSolution:
         """Forbid charging and discharging at once in the control window, where it has no binary but happens to pay.

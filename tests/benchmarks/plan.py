@@ -3,9 +3,9 @@
 Example:
     python tests/benchmarks/plan.py --members 100 --solver glpk --json --baseline
 
-One line of JSON: medians over consecutive intervals of the phase from the problem's data to the audited plan (validation,
-programs, all stages, read-back, audit). ``--baseline`` also builds the Pyomo model of some of the same instances afresh
-and solves the same two stages by Pyomo's own interface to the same solver, on the same relative gap.
+One line of JSON: medians over consecutive intervals of the phase from the problem's data to the audited plan
+(validation, programs, all stages, read-back, audit). ``--baseline`` also builds the Pyomo model of some of the
+same instances afresh and solves the same two stages by Pyomo's own interface to the same solver, on the same gap.
 """
 
 from __future__ import annotations

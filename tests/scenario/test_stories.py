@@ -80,9 +80,13 @@ def test_a_car_that_arrives_is_planned_at_once_and_charged_before_it_leaves(tmp_
         .expect_that(_car_is_full)
         .at(65)
         .expect_plan(Rung.OPTIMAL)
-        .expect_setpoints("gw-anna/car", since=61.5, some=False)
+        .expect_that(_charging_point_waits)
         .play()
     )
+
+
+def _charging_point_waits(room: ControlRoom) -> None:
+    assert {setpoint.power_kw for _, setpoint in room.setpoints("gw-anna/car", since=61.5)} == {0.0}
 
 
 def _car_is_full(room: ControlRoom) -> None:

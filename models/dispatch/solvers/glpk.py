@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _EMPTY = np.empty(0)
 _MILLISECONDS = 1000.0
+ROUNDING = 1e-12
+"""Sides this close are one."""
 _REPAIRABLE = (glp.GLP_EBADB, glp.GLP_ESING, glp.GLP_ECOND, glp.GLP_EFAIL)
 """Return codes after which a fresh basis may help: invalid, singular, ill-conditioned, numerical failure."""
 
@@ -111,7 +113,7 @@ class GlpkSession:
     def set_column_bounds(self, columns: IntArray, lower: FloatArray, upper: FloatArray) -> None:
         """Replace the bounds of some columns."""
         for column, low, high in zip(columns.tolist(), lower.tolist(), upper.tolist(), strict=True):
-            glp.glp_set_col_bnds(self._lp, column + 1, glp.GLP_DB if low < high else glp.GLP_FX, low, high)
+            glp.glp_set_col_bnds(self._lp, column + 1, _bound_type(low, high), low, high)
 
     def set_row_bounds(self, rows: IntArray, lower: FloatArray, upper: FloatArray) -> None:
         """Replace the sides of some rows."""
@@ -133,6 +135,8 @@ class GlpkSession:
         status = _RELAXED_STATUS.get(glp.glp_get_status(self._lp), Termination.FAILED)
         if code == glp.GLP_ETMLIM and status is Termination.OPTIMAL:
             status = Termination.INCUMBENT
+        if code == glp.GLP_EBOUND:
+            return _without_point(Termination.INFEASIBLE)
         if code not in (0, glp.GLP_ETMLIM):
             return _without_point(Termination.FAILED)
         if status not in (Termination.OPTIMAL, Termination.INCUMBENT):
@@ -212,7 +216,8 @@ def _bound_type(low: float, high: float) -> int:
         return int(glp.GLP_FR if np.isinf(high) else glp.GLP_UP)
     if np.isinf(high):
         return int(glp.GLP_LO)
-    return int(glp.GLP_DB if low < high else glp.GLP_FX)
+    # Sides that cross stay two sides, so that GLPK says so.
+    return int(glp.GLP_FX if abs(high - low) <= ROUNDING else glp.GLP_DB)
 
 
 def _without_point(termination: Termination) -> LinearSolution:

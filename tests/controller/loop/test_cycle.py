@@ -1,101 +1,34 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from datetime import datetime, timedelta
-from typing import Any, cast
+from datetime import timedelta
+from typing import Any
 
 import pytest
 
-from config.schema import Site
-from controller.loop.cycle import PHASES, Cycle, CycleReport
-from controller.loop.planner import Planner
-from controller.loop.settling import IntervalSettler
+from controller.loop.cycle import PHASES, CycleReport
 from controller.loop.timer import Tick
 from controller.loop.triggers import Trigger
-from controller.loop.weigher import Weigher
 from controller.record.records import Rung
-from controller.record.store import Store
-from devices.clock import VirtualClock
-from devices.virtual_loop import run_virtual
 from models.domain.setpoint import Outcome
-from models.domain.telemetry import Reading
-from tests.controller.loop.desk import Desk
 from tests.controller.loop.neighbours import (
     ANNA_BATTERY,
+    ANNA_CAR,
     ANNA_METER,
     BERT_BATTERY,
     BERT_METER,
     CLEO_METER,
     START,
-    ScriptedSolver,
     at,
     count,
-    make_account,
-    make_forecaster,
-    make_site,
     say,
     usual_readings,
     without,
 )
+from tests.controller.loop.workshop import Workshop, break_it, in_workshop
 
-
-class Workshop:
-    """A cycle with all its parts, of which each can be made to fail."""
-
-    def __init__(self, clock: VirtualClock, site: Site, *, is_dry_run: bool) -> None:
-        self.desk = Desk(site, clock)
-        self.clock, self.site = clock, site
-        self.solver = ScriptedSolver()
-        self.planner = Planner(site, cast("Any", self.solver), clock.real_s)
-        self.forecaster = make_forecaster(site)
-        self.account = make_account(site)
-        self.settler = IntervalSettler(site)
-        self.weigher = Weigher(site, None)
-        self.cycle = Cycle(
-            site=site,
-            clock=clock,
-            state=self.desk.state,
-            settler=self.settler,
-            account=self.account,
-            forecaster=self.forecaster,
-            weigher=self.weigher,
-            planner=self.planner,
-            dispatcher=self.desk.dispatcher,
-            store=cast("Store", self.desk.store),
-            is_dry_run=is_dry_run,
-        )
-
-    async def until(self, minutes: float, *but: Reading) -> None:
-        """Time passes; then everybody speaks, as usual save for some."""
-        await self.clock.sleep_until_utc(at(minutes))
-        said = [*without(usual_readings(minutes), *(reading.device for reading in but)), *but]
-        self.desk.hear(*said)
-
-    async def tick(self, minutes: float, *but: Reading) -> CycleReport:
-        await self.until(minutes, *but)
-        return await self.cycle.run_interval(Tick(interval_start_utc=at(minutes), missed=0))
-
-
-Play = Callable[[Workshop], Coroutine[Any, Any, None]]
-
-
-def in_workshop(play: Play, *, is_dry_run: bool = False, start_utc: datetime = START, **parts: Any) -> Workshop:
-    async def main(clock: VirtualClock) -> Workshop:
-        shop = Workshop(clock, make_site(**parts), is_dry_run=is_dry_run)
-        async with shop.desk.publisher:
-            await play(shop)
-        return shop
-
-    return run_virtual(main, start_utc=start_utc)
-
-
-def break_it(owner: object, name: str) -> None:
-    def fail(*_: object, **__: object) -> None:
-        message = "out of order"
-        raise ZeroDivisionError(message)
-
-    setattr(owner, name, fail)
+PLANNED = [ANNA_BATTERY, BERT_BATTERY, ANNA_CAR]
+"""Devices that a plan of the usual day speaks to; the charging point without a car is told to wait."""
 
 
 def test_a_cycle_records_what_it_sends_and_how_that_went() -> None:
@@ -107,9 +40,9 @@ def test_a_cycle_records_what_it_sends_and_how_that_went() -> None:
     desk = in_workshop(play).desk
     (record,) = desk.store.intervals
     assert record.decision.decision_id == "1-20260612T1000Z-0"
-    assert [setpoint.setpoint_id for setpoint in record.setpoints] == ["1-1", "1-2"]
-    assert [setpoint.device for _, setpoint in desk.devices.taken] == [ANNA_BATTERY, BERT_BATTERY]
-    assert desk.store.ends() == [("1-1", Outcome.ACKNOWLEDGED), ("1-2", Outcome.ACKNOWLEDGED)]
+    assert [setpoint.setpoint_id for setpoint in record.setpoints] == ["1-1", "1-2", "1-3"]
+    assert [setpoint.device for _, setpoint in desk.devices.taken] == PLANNED
+    assert desk.store.ends() == [(f"1-{number}", Outcome.ACKNOWLEDGED) for number in (1, 2, 3)]
     assert desk.store.outcomes[0].cycle is not None
 
 
@@ -125,7 +58,7 @@ def test_setpoints_are_durable_before_any_device_hears_of_them() -> None:
         shop.desk.store.commit_interval = watched  # type: ignore[method-assign]
         await shop.tick(0)
         assert heard_at_commit == [0]
-        assert len(shop.desk.devices.taken) == 2
+        assert len(shop.desk.devices.taken) == len(PLANNED)
 
     in_workshop(play)
 
@@ -149,7 +82,7 @@ def test_a_phase_that_fails_is_a_fault_and_the_cycle_goes_on(phase: str, broken:
         assert shop.desk.store.intervals[-1].decision.faults == report.faults
         # Without prices or a plan the plan before goes on; the other phases cost nothing at all.
         assert report.decision.rung is (Rung.PREVIOUS if phase == "plan" else Rung.OPTIMAL)
-        assert len(report.setpoints) == 2
+        assert [setpoint.device for setpoint in report.setpoints] == PLANNED
         assert (report.closed is None) == (phase == "settle")
 
     in_workshop(play)
@@ -177,7 +110,7 @@ def test_nothing_is_sent_and_nothing_renewed_when_the_store_fails() -> None:
         assert (await shop.tick(30)).is_committed
 
     desk = in_workshop(play).desk
-    assert [setpoint.setpoint_id for _, setpoint in desk.devices.taken] == ["1-1", "1-2", "1-5", "1-6"]
+    assert [setpoint.setpoint_id for _, setpoint in desk.devices.taken] == ["1-1", "1-2", "1-3", "1-7", "1-8", "1-9"]
 
 
 def test_a_dry_run_plans_and_records_and_sends_nothing() -> None:
@@ -190,7 +123,7 @@ def test_a_dry_run_plans_and_records_and_sends_nothing() -> None:
     desk = in_workshop(play, is_dry_run=True).desk
     assert desk.bus.sent == []
     # What is on record has an end as well.
-    assert desk.store.ends() == [("1-1", Outcome.REFUSED), ("1-2", Outcome.REFUSED)]
+    assert desk.store.ends() == [(f"1-{number}", Outcome.REFUSED) for number in (1, 2, 3)]
     assert len(desk.store.intervals) == 1
 
 
@@ -245,7 +178,7 @@ def test_a_setpoint_is_not_renewed_beyond_the_moment_when_the_next_plan_must_be_
         control, solver = shop.site.control, shop.site.solver
         last_min = 15.0 + (control.tick_delay_s + solver.deadline_s) / 60.0
         await shop.until(last_min - 0.01)
-        assert await shop.desk.dispatcher.renew() == 2
+        assert await shop.desk.dispatcher.renew() == len(PLANNED)
         await shop.until(last_min)
         assert await shop.desk.dispatcher.renew() == 0
 
@@ -313,7 +246,7 @@ def test_a_silent_home_costs_the_others_nothing() -> None:
         shop.desk.hear(*without(usual_readings(15), BERT_METER, BERT_BATTERY))
         report = await shop.cycle.run_interval(Tick(interval_start_utc=at(15), missed=0))
         assert report.decision.rung is Rung.OPTIMAL
-        assert [setpoint.device for setpoint in report.setpoints] == [ANNA_BATTERY]
+        assert [setpoint.device for setpoint in report.setpoints] == [ANNA_BATTERY, ANNA_CAR]
         assert report.closed is not None
         assert [row.member for row in report.closed.settled.allocations] == ["anna", "cleo"]
 
@@ -323,6 +256,6 @@ def test_a_silent_home_costs_the_others_nothing() -> None:
 def test_a_battery_that_is_silent_about_its_charge_is_not_moved_by_anyone() -> None:
     async def play(shop: Workshop) -> None:
         report = await shop.tick(0, say(BERT_BATTERY, 0.0, power_kw=0.0))
-        assert [setpoint.device for setpoint in report.setpoints] == [ANNA_BATTERY]
+        assert [setpoint.device for setpoint in report.setpoints] == [ANNA_BATTERY, ANNA_CAR]
 
     in_workshop(play)

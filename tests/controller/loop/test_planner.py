@@ -20,6 +20,7 @@ from models.domain.setpoint import Reason
 from models.domain.telemetry import DeviceKey, Reading
 from tests.controller.loop.neighbours import (
     ANNA_BATTERY,
+    ANNA_CAR,
     ANNA_METER,
     BERT_BATTERY,
     BERT_METER,
@@ -82,7 +83,8 @@ class Bench:
 
 
 def sent(decision: PlanDecision) -> dict[DeviceKey, float]:
-    return {power.device: power.power_kw for power in decision.powers}
+    """Powers by device, without the charging point that waits for a car."""
+    return {power.device: power.power_kw for power in decision.powers if power.device != ANNA_CAR}
 
 
 async def test_a_proven_plan_is_optimal() -> None:
@@ -134,6 +136,16 @@ async def test_a_replan_does_not_stretch_the_fine_steps() -> None:
     await bench.decide(7.0)
     assert (await bench.decide(239.9)).rung is Rung.PREVIOUS
     assert (await bench.decide(241.0)).rung is Rung.RULE
+
+
+async def test_a_car_that_came_since_is_not_held_back_by_a_plan_that_did_not_know_it() -> None:
+    bench = Bench(plan_by_rule, fail())
+    first = await bench.decide()
+    assert [power.power_kw for power in first.powers if power.device == ANNA_CAR] == [0.0]
+    came = [*without(usual_readings(16.0), ANNA_CAR), say(ANNA_CAR, 16.0, is_plugged=True)]
+    later = await bench.decide(16.0, came)
+    assert later.rung is Rung.PREVIOUS
+    assert ANNA_CAR not in [power.device for power in later.powers]
 
 
 async def test_without_a_plan_before_every_battery_serves_its_home() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
-from itertools import count
 from typing import Any
 
 import numpy as np
@@ -17,12 +16,6 @@ START = datetime(2026, 6, 12, 10, tzinfo=UTC)
 def clock() -> Any:
     """A clock on which no time passes: deadlines never cut these small problems short."""
     return lambda: 0.0
-
-
-def ticking_clock(step_s: float) -> Any:
-    """A clock that rises by a step at each look."""
-    ticks = count()
-    return lambda: next(ticks) * step_s
 
 
 def battery(member: int = 0, **changes: Any) -> BatteryData:

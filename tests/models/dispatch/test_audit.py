@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields, replace
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pytest
@@ -66,8 +67,12 @@ def test_a_value_that_is_no_number_is_found(seed: int, data: st.DataObject, valu
 def test_a_reported_figure_that_is_wrong_is_found(seed: int, data: st.DataObject, size: float) -> None:
     problem, plan = sound(seed)
     figures = figures_of(plan)
-    name = data.draw(st.sampled_from(["cost_eur", "member_cost_eur", "peak_kw", "access_shortfall_kwh"]))
-    broken = replace(plan, figures=replace(figures, **{name: getattr(figures, name) + size}))
+    name = data.draw(
+        st.sampled_from(["cost_eur", "member_cost_eur", "peak_kw", "access_shortfall_kwh", "worst_burden_frac"])
+    )
+    value = getattr(figures, name)
+    changed: dict[str, Any] = {name: size if value is None else value + size}
+    broken = replace(plan, figures=replace(figures, **changed))
     assert any(violation.rule.startswith("reported") for violation in audit_plan(problem, broken))
 
 
@@ -84,7 +89,7 @@ def test_a_plan_without_a_schedule_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "rule"),
+    "changes, rule",
     [
         ({"import_kw": 3.0, "export_kw": 3.0}, "takes and gives at once"),
         ({"buy_kw": 1.0, "sell_kw": 1.0}, "takes and gives at once"),

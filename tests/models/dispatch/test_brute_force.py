@@ -135,11 +135,18 @@ def test_a_car_charges_with_the_best_of_all_patterns_of_pulses() -> None:
 @given(seed=st.integers(0, 100_000))
 def test_the_equity_stage_finds_the_best_of_all_patterns_of_sides(seed: int) -> None:
     problem = random_problem(seed, is_tame=True)
+    steps = problem.step_h.shape[0]
     problem = replace(
-        problem, exact_steps=2, evs=(), runs=(), reference_ev_kw=np.empty((0, problem.step_h.shape[0])),
-        export_price_eur_per_kwh=np.full(problem.step_h.shape, 0.05), import_price_eur_per_kwh=np.full(problem.step_h.shape, 0.3),
-        local_price_eur_per_kwh=np.full(problem.step_h.shape, 0.16), access_share_frac=0.0,
-    )  # fmt: skip
+        problem,
+        exact_steps=2,
+        evs=(),
+        runs=(),
+        reference_ev_kw=np.empty((0, steps)),
+        export_price_eur_per_kwh=np.full(steps, 0.05),
+        import_price_eur_per_kwh=np.full(steps, 0.3),
+        local_price_eur_per_kwh=np.full(steps, 0.16),
+        access_share_frac=0.0,
+    )
     plan = plan_of(problem, "highs")
     assert plan.figures is not None
     program = write_program(problem, derive_facts(problem)).program

@@ -90,7 +90,7 @@ def test_batteries_at_their_limits_are_no_trouble(name: str, start_kwh: float) -
 
 
 @BOTH
-@pytest.mark.parametrize(("start_kwh", "first_kwh"), [(0.0, 0.5), (6.0, 5.0)])
+@pytest.mark.parametrize("start_kwh, first_kwh", [(0.0, 0.5), (6.0, 5.0)])
 def test_a_battery_outside_its_limits_is_brought_back(name: str, start_kwh: float, first_kwh: float) -> None:
     problem = plain_problem(
         pv_kw=np.zeros((2, 4)),

@@ -10,10 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.dispatch.audit import audit_plan
+from models.dispatch.planning import solve
 from models.dispatch.result import Termination
+from models.dispatch.solvers.protocol import LinearProgram, LinearSolution, SolverSession
 from models.dispatch.stages import UNKNOWN_GAP_FRAC
-from tests.models.dispatch.planners import audited, plan_of
-from tests.models.dispatch.random_problems import battery, plain_problem, random_problem, ticking_clock
+from tests.models.dispatch.planners import audited, plan_of, solver
+from tests.models.dispatch.random_problems import battery, clock, plain_problem, random_problem
 
 BOTH = pytest.mark.parametrize("name", ["glpk", "highs"])
 
@@ -119,14 +121,52 @@ def test_the_tie_break_costs_nothing(name: str) -> None:
     ) + 1e-4  # fmt: skip
 
 
-def test_when_the_time_is_up_before_equity_the_efficient_schedule_is_the_answer() -> None:
-    # Each look at this clock takes a second: after the efficiency stage nothing is left.
-    problem = plain_problem(members=6, steps=12, weight=np.linspace(0.5, 1.5, 6))
-    plan = plan_of(problem, "highs", now_s=ticking_clock(1.0), deadline_s=4.5)
-    if plan.record.termination is Termination.INCUMBENT:
-        assert plan.record.gap_frac == UNKNOWN_GAP_FRAC
-    assert plan.is_usable
-    assert audit_plan(problem, plan) == ()
+class _OutOfTime:
+    """A solver whose time is up whenever the whole program is asked for."""
+
+    name = "out of time"
+
+    def open(self, program: LinearProgram) -> SolverSession:
+        session = solver("highs").open(program)
+        if program.budget_row >= 0:
+            session.solve_relaxed = lambda *, deadline_s: _nothing(deadline_s)  # type: ignore[method-assign]
+        return session
+
+
+def _nothing(_deadline_s: float) -> LinearSolution:
+    none = np.empty(0)
+    return LinearSolution(
+        termination=Termination.NO_SOLUTION, objective=np.nan, bound=-np.inf, x=none, row_dual=none, reduced_cost=none
+    )
+
+
+@settings(max_examples=20)
+@given(seed=st.integers(0, 100_000))
+def test_when_the_time_is_up_before_equity_the_efficient_schedule_is_the_answer(seed: int) -> None:
+    problem = replace(random_problem(seed, is_tame=True), evs=(), runs=())
+    steps = problem.step_h.shape[0]
+    # Sharing on everywhere, so that the efficiency stage has its small program.
+    problem = replace(
+        problem,
+        export_price_eur_per_kwh=np.full(steps, 0.05),
+        import_price_eur_per_kwh=np.full(steps, 0.3),
+        local_price_eur_per_kwh=np.full(steps, 0.16),
+        reference_ev_kw=np.empty((0, steps)),
+    )
+    plan = solve(problem, solver=_OutOfTime(), deadline_s=9.0, mip_gap=1e-4, now_s=clock())
+    assert plan.record.termination is Termination.INCUMBENT
+    assert plan.record.gap_frac == UNKNOWN_GAP_FRAC
+    assert plan.figures is not None
+    assert plan.figures.price_of_equity_eur == pytest.approx(0.0, abs=1e-4)
+    assert [str(violation) for violation in audit_plan(problem, plan)] == []
+
+
+def test_a_problem_without_a_small_program_has_no_schedule_when_the_time_is_up() -> None:
+    problem = replace(plain_problem(), export_price_eur_per_kwh=np.full(4, 0.5))
+    plan = solve(problem, solver=_OutOfTime(), deadline_s=9.0, mip_gap=1e-4, now_s=clock())
+    assert not plan.is_usable
+    assert plan.record.termination is Termination.NO_SOLUTION
+    assert audit_plan(problem, plan) != ()
 
 
 def test_the_marginal_price_is_what_one_more_kilowatt_hour_costs() -> None:

@@ -53,8 +53,10 @@ def test_nan_is_accepted_where_it_means_none(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name in FLOAT_ARRAYS if name != "peak_floor_kw"])
 def test_an_array_of_the_wrong_shape_is_refused(name: str) -> None:
     problem = plain_problem(evs=(car(),))
+    longer: dict[str, Any] = {name: np.append(getattr(problem, name).ravel(), 1.0)}
+    changed = replace(problem, **longer)
     with pytest.raises(ProblemError):
-        validate_problem(replace(problem, **{name: np.append(getattr(problem, name).ravel(), 1.0)}))
+        validate_problem(changed)
 
 
 def test_the_message_names_field_index_found_and_accepted() -> None:
@@ -64,7 +66,7 @@ def test_the_message_names_field_index_found_and_accepted() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "words"),
+    "changes, words",
     [
         ({"batteries": (battery(7),)}, r"batteries\[0\]\.member is 7; accepted: 0 to 1"),
         ({"batteries": (battery(soc_min_kwh=4.0, soc_max_kwh=3.0),)}, r"batteries\[0\]\.soc_min_kwh is 4"),

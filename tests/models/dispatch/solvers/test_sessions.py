@@ -1,0 +1,128 @@
+"""Both solvers behind the protocol: the same words for the same ends."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import MappingProxyType
+
+import numpy as np
+import pytest
+
+from models.dispatch.result import Termination
+from models.dispatch.solvers.protocol import LinearProgram, Objective
+from models.domain.errors import ProblemError
+from tests.models.dispatch.planners import solver
+
+BOTH = pytest.mark.parametrize("name", ["glpk", "highs"])
+
+
+def knapsack() -> LinearProgram:
+    """max 5a + 4b + 3c with 2a + 3b + c <= 5, 4a + b + 2c <= 11, 3a + 4b + 2c <= 8, in [0, 3]: optimum 13."""
+    matrix = np.array([[2.0, 3.0, 1.0], [4.0, 1.0, 2.0], [3.0, 4.0, 2.0]])
+    return LinearProgram(
+        indptr=np.array([0, 3, 6, 9]),
+        indices=np.array([0, 1, 2] * 3),
+        values=matrix.T.ravel().copy(),
+        row_lower=np.full(3, -np.inf),
+        row_upper=np.array([5.0, 11.0, 8.0]),
+        column_lower=np.zeros(3),
+        column_upper=np.full(3, 3.0),
+        is_integer=np.array([True, True, True]),
+        objectives=MappingProxyType({Objective.COST: (np.array([-5.0, -4.0, -3.0]), 1.0)}),
+        row_names=("first", "second", "third"),
+        column_names=("a", "b", "c"),
+        budget_row=-1,
+    )
+
+
+@BOTH
+def test_the_relaxed_optimum_comes_with_its_duals(name: str) -> None:
+    session = solver(name).open(knapsack())
+    session.set_objective(*knapsack().objectives[Objective.COST])
+    solution = session.solve_relaxed(deadline_s=5.0)
+    assert solution.termination is Termination.OPTIMAL
+    assert solution.objective == pytest.approx(-12.0)
+    assert solution.x == pytest.approx([2.0, 0.0, 1.0])
+    assert solution.row_dual == pytest.approx([-1.0, 0.0, -1.0])
+    assert solution.reduced_cost == pytest.approx([0.0, 3.0, 0.0])
+
+
+@BOTH
+def test_branching_ends_within_the_gap(name: str) -> None:
+    session = solver(name).open(knapsack())
+    session.set_objective(np.array([-5.0, -4.0, -3.5]), 0.0)
+    session.solve_relaxed(deadline_s=5.0)
+    solution = session.solve_integer(deadline_s=5.0, gap_eur=1e-6)
+    assert solution.termination is Termination.OPTIMAL
+    assert solution.x == pytest.approx(np.round(solution.x))
+    assert solution.bound <= solution.objective + 1e-6
+    assert solution.row_dual.size == 0
+
+
+@BOTH
+def test_changed_bounds_and_sides_are_solved_from_the_last_basis(name: str) -> None:
+    session = solver(name).open(knapsack())
+    session.set_objective(*knapsack().objectives[Objective.COST])
+    session.solve_relaxed(deadline_s=5.0)
+    session.set_column_bounds(np.array([0]), np.array([1.0]), np.array([1.0]))
+    assert session.solve_relaxed(deadline_s=5.0).x[0] == pytest.approx(1.0)
+    session.set_row_bounds(np.array([0]), np.array([-np.inf]), np.array([2.0]))
+    solution = session.solve_relaxed(deadline_s=5.0)
+    assert solution.x == pytest.approx([1.0, 0.0, 0.0], abs=1e-9)
+    assert solution.objective == pytest.approx(-4.0)
+
+
+@BOTH
+def test_what_cannot_be_is_infeasible(name: str) -> None:
+    session = solver(name).open(
+        replace(knapsack(), row_lower=np.array([100.0, -np.inf, -np.inf]), row_upper=np.full(3, np.inf))
+    )
+    session.set_objective(np.ones(3), 0.0)
+    solution = session.solve_relaxed(deadline_s=5.0)
+    assert solution.termination is Termination.INFEASIBLE
+    assert not solution.has_point
+
+
+@BOTH
+def test_crossed_bounds_are_no_solution_and_no_crash(name: str) -> None:
+    session = solver(name).open(knapsack())
+    session.set_objective(np.ones(3), 0.0)
+    session.set_row_bounds(np.array([0]), np.array([3.0]), np.array([1.0]))
+    assert not session.solve_relaxed(deadline_s=5.0).has_point
+
+
+@BOTH
+def test_a_basis_read_back_is_the_one_given(name: str) -> None:
+    session, again = solver(name).open(knapsack()), solver(name).open(knapsack())
+    for each in (session, again):
+        each.set_objective(*knapsack().objectives[Objective.COST])
+    session.solve_relaxed(deadline_s=5.0)
+    basis = session.read_basis()
+    again.start_from(basis)
+    assert again.solve_relaxed(deadline_s=5.0).objective == pytest.approx(-12.0)
+    assert again.read_basis().column.tolist() == basis.column.tolist()
+    assert again.read_basis().row.tolist() == basis.row.tolist()
+
+
+@BOTH
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e12])
+@pytest.mark.parametrize("field", ["values", "column_lower", "column_upper"])
+def test_a_coefficient_that_is_no_usable_number_never_reaches_the_solver(name: str, value: float, field: str) -> None:
+    program = knapsack()
+    spoiled = getattr(program, field).copy()
+    spoiled[1] = value
+    with pytest.raises(ProblemError, match="linear program"):
+        solver(name).open(replace(program, **{field: spoiled}))
+
+
+@BOTH
+def test_a_price_that_is_nan_is_refused_by_name(name: str) -> None:
+    objectives = {Objective.EQUITY: (np.array([1.0, np.nan, 1.0]), 0.0)}
+    with pytest.raises(ProblemError, match="objective equity at b: nan"):
+        solver(name).open(replace(knapsack(), objectives=objectives))
+
+
+@BOTH
+def test_a_side_that_is_nan_is_refused_by_name(name: str) -> None:
+    with pytest.raises(ProblemError, match="row_upper at second: nan"):
+        solver(name).open(replace(knapsack(), row_upper=np.array([5.0, np.nan, 8.0])))
