@@ -133,7 +133,7 @@ def _average_levels(
     total = np.zeros_like(alone)
     for _ in range(settled.valuation.orders // (2 * STRATA)):
         level = (np.arange(STRATA) + means.rng.random(STRATA)) / (2 * STRATA)
-        coalitions = means.rng.random((STRATA, members)) < level[:, None]
+        coalitions = np.asarray(means.rng.random((STRATA, members)) < level[:, None])
         for base in np.concatenate([coalitions, ~coalitions]):
             cost = _cost(game, np.vstack([base, np.logical_xor(base, np.eye(members, dtype=np.bool_))]), gather)
             without, with_member = (
@@ -147,4 +147,4 @@ def _average_levels(
 
 def _cost(game: ReoptimisedGame, coalitions: BoolArray, gather: FloatArray) -> FloatArray:
     cost = game.cost_parts(coalitions) @ gather
-    return np.where(coalitions.any(axis=1)[:, None], cost, 0.0)
+    return np.where(coalitions.any(axis=1, keepdims=True), cost, 0.0)

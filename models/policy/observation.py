@@ -69,8 +69,8 @@ class EquityState:
     """[N] billed cost of the period over income of the same days, >= 0; NaN: no income known, or no household."""
     access_frac: FloatArray
     """[N] renewable consumption over consumption, 0 to 1; NaN: nothing consumed yet."""
-    is_priority: BoolArray
-    """[N]"""
+    is_priority: BoolArray | FloatArray
+    """[N] 1 or 0; between them where it is asked what an average member would get."""
     pv_kwp: FloatArray
     """[N]"""
     battery_kwh: FloatArray

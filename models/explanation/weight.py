@@ -1,0 +1,110 @@
+"""Why a member's weight changed: the policy's step split among the inputs that it saw, then what the by-law did to it.
+
+Exact Shapley attribution of ``log_weight_step``: in a set of inputs the member's own figures stand, in the others the
+community's mean; everything derived from them (gaps, ratios) is worked out again each time. All sums are exact in
+whole millionths of a log weight.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+import numpy as np
+
+from models.domain.arrays import FloatArray
+from models.policy.observation import EquityState, observe
+from models.policy.weights import Proposal, WeightPolicy
+from models.settlement.game import TabulatedGame
+from models.settlement.rounding import round_to_total
+from models.settlement.shapley import find_exact_values
+
+MICRO = 1_000_000
+"""Whole units in one unit of log weight."""
+
+
+class WeightInput(StrEnum):
+    """Raw figures of a member that a policy sees, by their names in ``EquityState``."""
+
+    WEIGHT = "weight"
+    BURDEN = "burden_frac"
+    ACCESS = "access_frac"
+    PRIORITY = "is_priority"
+    PV = "pv_kwp"
+    BATTERY = "battery_kwh"
+    DEMAND = "mean_demand_kw"
+    LAST_SHARE = "last_share_frac"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeightChange:
+    """Why a log weight changed; the parts add up to the change [millionths]."""
+
+    weight_before: float
+    weight_after: float
+    reference_micro: int
+    """Step that a member with the community's mean in everything would get."""
+    by_input_micro: Mapping[WeightInput, int]
+    limit_micro: int
+    """What the limit on one step took away, or gave back."""
+    projection_micro: int
+    """What bringing the mean to 1 and the bounds did."""
+
+    @property
+    def change_micro(self) -> int:
+        """Change of the log weight."""
+        return self.reference_micro + sum(self.by_input_micro.values()) + self.limit_micro + self.projection_micro
+
+
+def explain_weight(policy: WeightPolicy, state: EquityState, proposal: Proposal, member: int) -> WeightChange:
+    """Take the change of one member's weight apart, with 256 evaluations of the policy.
+
+    Args:
+        policy: which made the proposal.
+        state: that it saw, with the weights in force before.
+        proposal: what it proposed, and what the limits left of it.
+        member: position of the member.
+
+    Raises:
+        PolicyError: the policy failed on a state between the member's and the mean.
+    """
+    inputs = tuple(WeightInput)
+    steps = np.array([_step_with(policy, state, member, code) for code in range(1 << len(inputs))])
+    reference = float(steps[0])
+    game = TabulatedGame(steps - reference)
+    values = find_exact_values(game)
+    step, limited = float(proposal.log_weight_step[member]), float(proposal.limited_step[member])
+    before, after = float(state.weight[member]), float(proposal.weight[member])
+    # Differences of rounded totals, so that the parts lead exactly to the rounded change.
+    ends = [round(MICRO * value) for value in (reference, step, limited, math.log(after / before))]
+    exact = MICRO * values
+    # The recorded step and the re-computed one differ by float error only.
+    exact[int(np.argmax(np.abs(exact)))] += ends[1] - ends[0] - float(exact.sum())
+    parts = round_to_total(exact, ends[1] - ends[0])
+    return WeightChange(
+        weight_before=before,
+        weight_after=after,
+        reference_micro=ends[0],
+        by_input_micro=dict(zip(inputs, (int(part) for part in parts), strict=True)),
+        limit_micro=ends[2] - ends[1],
+        projection_micro=ends[3] - ends[2],
+    )
+
+
+def _step_with(policy: WeightPolicy, state: EquityState, member: int, code: int) -> float:
+    """The member's step when the inputs in the code are its own and the others the community's mean."""
+    changed: dict[str, FloatArray] = {}
+    for bit, name in enumerate(WeightInput):
+        if not code >> bit & 1:
+            values = np.asarray(getattr(state, name.value), dtype=np.float64).copy()
+            values[member] = _mean(values)
+            changed[name.value] = values
+    return float(policy.log_weight_step(observe(replace(state, **changed)))[member])  # type: ignore[arg-type]
+
+
+def _mean(values: FloatArray) -> float:
+    """Mean of the known values; NaN where none is known."""
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if known.size else math.nan
