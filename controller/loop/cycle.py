@@ -9,10 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-import numpy as np
-
 from config.schema import Site
 from controller.loop.account import PeriodAccount
+from controller.loop.closing import IntervalCloser
 from controller.loop.cycle_record import interval_record
 from controller.loop.dispatcher import Dispatcher
 from controller.loop.outlook import Forecaster, Outlook
@@ -27,7 +26,7 @@ from controller.record.records import Rung
 from controller.record.store import Store
 from devices.clock import Clock
 from models.domain.setpoint import Setpoint
-from models.domain.snapshot import MeterQuality, Snapshot
+from models.domain.snapshot import Snapshot
 
 _log = logging.getLogger(__name__)
 
@@ -45,7 +44,8 @@ class CycleReport:
     missed: int
     decision: PlanDecision
     outlook: Outlook | None
-    closed: ClosedInterval | None
+    closed: tuple[ClosedInterval, ...]
+    """Intervals settled by this cycle: usually the one that just ended."""
     weighing: Weighing | None
     setpoints: tuple[Setpoint, ...]
     is_committed: bool
@@ -82,7 +82,8 @@ class Cycle:
         self._site = site
         self._clock = clock
         self._state = state
-        self._settler = settler
+        self.closer = IntervalCloser(site, settler, account, forecaster)
+        """Settles intervals, and keeps those that are not on record yet."""
         self._account = account
         self._forecaster = forecaster
         self._weigher = weigher
@@ -93,7 +94,6 @@ class Cycle:
         self._one_at_a_time = asyncio.Lock()
         self._interval_start_utc: datetime | None = None
         self._replans = 0
-        self._supply_demand_ratio = 0.0
         self.watchers: list[Callable[[CycleReport], None]] = []
         """Called with each cycle's report, in the loop; must not block."""
 
@@ -124,9 +124,8 @@ class Cycle:
                 interval_start_utc=end_utc,
                 with_closed=True,
             )
-            closed = self._settle(snapshot)
-            if closed is not None:
-                await self._store.commit_settled([closed.settled])
+            self.closer.keep(self._settle(snapshot, is_final=True))
+            await self.closer.write_kept(self._store)
 
     async def _run(self, start_utc: datetime, triggers: tuple[Trigger, ...], missed: int) -> CycleReport:
         progress = _Progress()
@@ -139,7 +138,7 @@ class Cycle:
                 interval_start_utc=start_utc,
                 with_closed=is_tick,
             )
-        closed = None
+        closed: tuple[ClosedInterval, ...] = ()
         if is_tick:
             with self._phase("settle", progress):
                 closed = self._settle(snapshot)
@@ -150,7 +149,7 @@ class Cycle:
         outlook, decision = None, (undecided := _nothing_planned())
         with self._phase("plan", progress):
             outlook = self._forecaster.look_ahead(
-                start_utc if is_tick else snapshot.taken_utc, self._supply_demand_ratio
+                start_utc if is_tick else snapshot.taken_utc, self.closer.supply_demand_ratio
             )
             decision = await self._planner.decide(snapshot, outlook, self._weigher.in_force, self._account)
         if decision is undecided:
@@ -179,6 +178,7 @@ class Cycle:
     async def _finish(self, report: CycleReport, progress: _Progress) -> CycleReport:
         is_committed = False
         with self._phase("commit", progress):
+            await self.closer.write_kept(self._store)
             await self._store.commit_interval(
                 interval_record(self._site, report, self._weigher.in_force, self._clock.now_utc())
             )
@@ -200,6 +200,7 @@ class Cycle:
             self._dispatcher.withhold("a dry run sends nothing")
         else:
             self._dispatcher.forget()
+            self.closer.keep(report.closed)
         finished = replace(
             report, is_committed=is_committed, phase_s=dict(progress.phase_s), faults=tuple(progress.faults)
         )
@@ -207,28 +208,10 @@ class Cycle:
             watcher(finished)
         return finished
 
-    def _settle(self, snapshot: Snapshot) -> ClosedInterval | None:
-        interval = timedelta(minutes=self._site.interval_min)
-        start_utc = snapshot.interval_start_utc - interval
-        if all(energy.quality is MeterQuality.MISSING for energy in snapshot.closed.values()):
-            return None
-        price = self._forecaster.price_of(start_utc, self._supply_demand_ratio)
-        closed = self._settler.close(start_utc, snapshot.closed, snapshot.fresh, price, self._weigher.in_force)
-        self._account.add((closed.settled,))
-        self._learn(closed, interval / timedelta(hours=1))
-        return closed
-
-    def _learn(self, closed: ClosedInterval, interval_h: float) -> None:
-        known = [energy.quality is not MeterQuality.MISSING and energy.has_all_devices for energy in closed.energies]
-        demand_kw = np.array([energy.demand_kwh / interval_h for energy in closed.energies])
-        pv_kw = np.array([energy.pv_kwh / interval_h for energy in closed.energies])
-        unknown = ~np.array(known)
-        demand_kw[unknown] = np.nan
-        pv_kw[unknown | self._dispatcher.curtailed_members()] = np.nan
-        self._forecaster.history.append(closed.settled.start_utc, demand_kw, pv_kw)
-        imported = sum(energy.import_kwh for energy in closed.energies)
-        exported = sum(energy.export_kwh for energy in closed.energies)
-        self._supply_demand_ratio = min(1.0, exported / imported) if imported > 0.0 else 1.0
+    def _settle(self, snapshot: Snapshot, *, is_final: bool = False) -> tuple[ClosedInterval, ...]:
+        return self.closer.close(
+            snapshot, self._weigher.in_force, self._dispatcher.curtailed_members(), is_final=is_final
+        )
 
     def _intend(self, decision: PlanDecision, decision_id: str, start_utc: datetime) -> tuple[Setpoint, ...]:
         site = self._site

@@ -20,10 +20,9 @@ if TYPE_CHECKING:
 
 def interval_record(site: Site, report: CycleReport, weights: FloatArray, committed_utc: datetime) -> IntervalRecord:
     """The first transaction of a cycle."""
-    closed = report.closed
     return IntervalRecord(
         decision=_decision_row(site, report, weights, committed_utc),
-        settled=() if closed is None else (closed.settled,),
+        settled=tuple(closed.settled for closed in report.closed),
         setpoints=report.setpoints,
         explanations=tuple(
             ExplanationRow(

@@ -78,6 +78,9 @@ class MarketListener:
         return notice
 
     def _take_price(self, notice: PriceNotice) -> None:
+        same = [known for known in self._prices if known.valid_from_utc == notice.valid_from_utc]
+        if any(known.ts_utc > notice.ts_utc for known in same):
+            return
         later = [known for known in self._prices if known.valid_from_utc != notice.valid_from_utc]
         self._prices = sorted([*later, notice], key=lambda known: known.valid_from_utc)[-MOST_NOTICES:]
         book = self._forecaster.prices

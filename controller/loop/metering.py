@@ -30,6 +30,8 @@ class MemberEnergy:
     """Of the meters; with ``MISSING`` the energies are no measurement."""
     has_all_devices: bool
     """Whether every device behind the meter was counted, so that the demand is known."""
+    span_h: float = 0.0
+    """Time that the meters counted over [h]."""
 
     @property
     def demand_kwh(self) -> float:
@@ -98,6 +100,7 @@ def _member_energy(devices: list[tuple[str, CountedEnergy]]) -> MemberEnergy:
         run_kwh=total("shiftable_load", of_import=True),
         quality=_worst(meters),
         has_all_devices=MeterQuality.MISSING not in others,
+        span_h=max((energy.span_s for kind, energy in devices if kind == "meter"), default=0.0) / 3600.0,
     )
 
 

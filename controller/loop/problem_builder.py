@@ -146,11 +146,14 @@ def _nowcast(
 ) -> tuple[FloatArray, FloatArray]:
     """Forecasts whose step 0 is what was seen in the running interval, where a re-plan has seen enough of it."""
     demand_kw, pv_kw = outlook.demand.mean_kw.copy(), outlook.pv.mean_kw.copy()
-    if passed_h * 60.0 >= LEAST_NOWCAST_FRAC * site.interval_min:
+    least_h = LEAST_NOWCAST_FRAC * site.interval_min / 60.0
+    if passed_h >= least_h:
         for index, energy in enumerate(energies):
-            if energy.quality is not MeterQuality.MISSING and energy.has_all_devices:
-                demand_kw[index, 0] = energy.demand_kwh / passed_h
-                pv_kw[index, 0] = energy.pv_kwh / passed_h
+            is_known = energy.quality is not MeterQuality.MISSING and energy.has_all_devices
+            # The counters reach to the newest reading only, which may be a telemetry period old.
+            if is_known and energy.span_h > 0.5 * least_h:
+                demand_kw[index, 0] = energy.demand_kwh / energy.span_h
+                pv_kw[index, 0] = energy.pv_kwh / energy.span_h
     return demand_kw, pv_kw
 
 

@@ -97,18 +97,27 @@ class StateStore:
                 fresh[device] = self._states[device].newest
             else:
                 stale[device] = self.age_s(device, now_s, now_utc)
-        closed_start = interval_start_utc - timedelta(minutes=self._interval_min)
+        interval = timedelta(minutes=self._interval_min)
+        closed_start = interval_start_utc - interval
         return Snapshot(
             taken_utc=now_utc,
             interval_start_utc=interval_start_utc,
             fresh=fresh,
             stale=stale,
             closed=self._closed(closed_start, interval_start_utc) if with_closed else {},
+            earlier=self._closed(closed_start - interval, closed_start) if with_closed else {},
+            awaited=tuple(device for device in fresh if self._is_awaited(device, closed_start, interval_start_utc)),
             running={device: self._running(device, interval_start_utc) for device in fresh},
         )
 
     def _closed(self, start_utc: datetime, end_utc: datetime) -> dict[DeviceKey, CountedEnergy]:
         return {device: self._counted(device, start_utc, end_utc) for device in self._devices}
+
+    def _is_awaited(self, device: DeviceKey, start_utc: datetime, end_utc: datetime) -> bool:
+        """Whether its next reading will tell what it counted in an interval."""
+        state = self._states[device]
+        is_counting = state.newest.import_kwh_total is not None and start_utc in state.boundaries
+        return is_counting and state.newest.ts_utc < end_utc
 
     def _counted(self, device: DeviceKey, start_utc: datetime, end_utc: datetime) -> CountedEnergy:
         state = self._states.get(device)
@@ -117,14 +126,14 @@ class StateStore:
         longest = timedelta(minutes=self._interval_min)
         start = _counters_at(state.boundaries.get(start_utc), start_utc, longest)
         end = _counters_at(state.boundaries.get(end_utc), end_utc, longest)
-        return _difference(start, end)
+        return _difference(start, end, end_utc - start_utc)
 
     def _running(self, device: DeviceKey, start_utc: datetime) -> CountedEnergy:
         state = self._states[device]
         start = _counters_at(state.boundaries.get(start_utc), start_utc, timedelta(minutes=self._interval_min))
         if state.newest.ts_utc < start_utc:
             return MISSING_ENERGY
-        return _difference(start, _totals_of(state.newest))
+        return _difference(start, _totals_of(state.newest), state.newest.ts_utc - start_utc)
 
     def _note_boundary(self, state: _DeviceState, previous: Reading | None, reading: Reading) -> None:
         boundary = floor_to_interval(reading.ts_utc, self._interval_min)
@@ -165,7 +174,7 @@ def _totals_of(reading: Reading | None) -> _Totals | None:
     return _Totals(import_kwh=reading.import_kwh_total, export_kwh=reading.export_kwh_total, is_sampled=True)
 
 
-def _difference(start: _Totals | None, end: _Totals | None) -> CountedEnergy:
+def _difference(start: _Totals | None, end: _Totals | None, span: timedelta) -> CountedEnergy:
     # A counter that was said on one side only would be counted from zero: years of energy in one interval.
     if start is None or end is None or (start.export_kwh is None) != (end.export_kwh is None):
         return MISSING_ENERGY
@@ -174,4 +183,5 @@ def _difference(start: _Totals | None, end: _Totals | None) -> CountedEnergy:
         import_kwh=max(0.0, end.import_kwh - start.import_kwh),
         export_kwh=max(0.0, (end.export_kwh or 0.0) - (start.export_kwh or 0.0)),
         quality=MeterQuality.MEASURED if is_sampled else MeterQuality.INTERPOLATED,
+        span_s=span.total_seconds(),
     )

@@ -180,7 +180,8 @@ class StageRun:
         """The better of the rounded point and what branching finds, integers fixed, and branching's bound."""
         self._release()
         relaxed = self.session.solve_relaxed(deadline_s=max(self.left_s, 0.01))
-        gap_eur = 0.9 * self.mip_gap * self.scale_eur(relaxed.objective)
+        scales = [self.scale_eur(point.objective) for point in (relaxed, rounded) if point.has_point]
+        gap_eur = 0.9 * self.mip_gap * min(scales)
         branched = self.session.solve_integer(deadline_s=max(limit_s, 0.01), gap_eur=gap_eur)
         if branched.has_point and not (rounded.has_point and rounded.objective <= branched.objective):
             return self._fix(_read_choice(self.program, branched.x)), branched.bound

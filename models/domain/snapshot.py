@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -30,6 +30,8 @@ class CountedEnergy:
     export_kwh: float
     """Given out, >= 0 [kWh]."""
     quality: MeterQuality
+    span_s: float = 0.0
+    """Time between the two counts [s]."""
 
     @property
     def net_kwh(self) -> float:
@@ -53,5 +55,9 @@ class Snapshot:
     """Age of the newest reading of every other device [s]; ``None``: never heard of."""
     closed: Mapping[DeviceKey, CountedEnergy]
     """Energy of the interval that has just ended, every device that counts; empty for a re-plan."""
+    earlier: Mapping[DeviceKey, CountedEnergy] = field(default_factory=dict)
+    """Energy of the interval before that one, as far as it is known now; empty for a re-plan."""
+    awaited: tuple[DeviceKey, ...] = ()
+    """Fresh devices that have not yet counted to the end of the interval that has just ended."""
     running: Mapping[DeviceKey, CountedEnergy]
     """Energy since the running interval began, up to the newest fresh reading."""

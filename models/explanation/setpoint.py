@@ -1,15 +1,80 @@
-"""Reason code of each setpoint, read off the plan that it comes from."""
+"""Why each setpoint is as it is, read off the plan that it comes from: reason code, limits met, marginal price."""
 
 from __future__ import annotations
+
+from enum import StrEnum
 
 import numpy as np
 
 from models.dispatch.problem import DispatchProblem
-from models.dispatch.result import Schedule
+from models.dispatch.result import Plan, Schedule
 from models.domain.setpoint import Reason
 
 NOTICEABLE_KW = 0.05
 """Powers below this are the solver's tolerance and the meters' noise [kW]."""
+CLOSE = 1e-4
+"""A limit is met when no more than this is left [kW or kWh]."""
+
+
+class LimitMet(StrEnum):
+    """Limits that hold a device's power in step 0. Bounded vocabulary: these become field names."""
+
+    FULL_POWER = "full_power"
+    """The battery or car can take or give no more."""
+    BATTERY_FULL = "battery_full"
+    BATTERY_EMPTY = "battery_empty"
+    """Down to the least that it has to keep."""
+    MEMBER_IMPORT = "member_import"
+    """The home's connection can draw no more."""
+    MEMBER_EXPORT = "member_export"
+    COMMUNITY_IMPORT = "community_import"
+    COMMUNITY_EXPORT = "community_export"
+
+
+def find_battery_limits(problem: DispatchProblem, schedule: Schedule, battery: int) -> tuple[LimitMet, ...]:
+    """Limits that a battery's step 0 meets, those of its home and of the community included."""
+    own = problem.batteries[battery]
+    charge_kw, discharge_kw = schedule.charge_kw[battery, 0], schedule.discharge_kw[battery, 0]
+    soc_kwh = schedule.soc_kwh[battery, 0]
+    is_full_power = _is_met(charge_kw, own.charge_limit_kw) or _is_met(discharge_kw, own.discharge_limit_kw)
+    met = {
+        LimitMet.FULL_POWER: is_full_power,
+        LimitMet.BATTERY_FULL: soc_kwh >= own.soc_max_kwh - CLOSE,
+        LimitMet.BATTERY_EMPTY: soc_kwh <= own.soc_min_kwh + CLOSE,
+    }
+    return (*(limit for limit, is_met in met.items() if is_met), *find_shared_limits(problem, schedule, own.member))
+
+
+def find_ev_limits(problem: DispatchProblem, schedule: Schedule, ev: int) -> tuple[LimitMet, ...]:
+    """Limits that a car's step 0 meets."""
+    own = problem.evs[ev]
+    is_full_power = _is_met(schedule.ev_kw[ev, 0], own.charge_limit_kw)
+    return (
+        *((LimitMet.FULL_POWER,) if is_full_power else ()),
+        *find_shared_limits(problem, schedule, own.member),
+    )
+
+
+def find_shared_limits(problem: DispatchProblem, schedule: Schedule, member: int) -> tuple[LimitMet, ...]:
+    """Limits of a home's connection and of the community's that step 0 meets."""
+    taken_kw = schedule.import_kw[member, 0] + schedule.buy_kw[member, 0]
+    given_kw = schedule.export_kw[member, 0] + schedule.sell_kw[member, 0]
+    net_kw = float(np.sum(schedule.import_kw[:, 0] - schedule.export_kw[:, 0]))
+    has_grid = not problem.is_islanded[0]
+    met = {
+        LimitMet.MEMBER_IMPORT: _is_met(taken_kw, problem.member_import_limit_kw[member]),
+        LimitMet.MEMBER_EXPORT: _is_met(given_kw, problem.member_export_limit_kw[member]),
+        LimitMet.COMMUNITY_IMPORT: has_grid and _is_met(net_kw, problem.community_import_limit_kw[0]),
+        LimitMet.COMMUNITY_EXPORT: has_grid and _is_met(-net_kw, problem.community_export_limit_kw[0]),
+    }
+    return tuple(limit for limit, is_met in met.items() if is_met)
+
+
+def find_marginal_price(plan: Plan, member: int) -> float | None:
+    """Cost to the community of one more kWh at a member now: a dual with integers fixed [EUR/kWh]."""
+    price = plan.marginal_price_eur_per_kwh
+    value = None if price is None else float(price[member, 0])
+    return value if value is not None and np.isfinite(value) else None
 
 
 def explain_battery(problem: DispatchProblem, schedule: Schedule, battery: int) -> Reason:
@@ -55,3 +120,7 @@ def _is_at_peak(problem: DispatchProblem, schedule: Schedule) -> bool:
     same_period = problem.peak_period == problem.peak_period[0]
     highest_kw = max(float(problem.peak_floor_kw[0]), float(np.max(net_kw[same_period])))
     return bool(net_kw[0] >= highest_kw - NOTICEABLE_KW)
+
+
+def _is_met(power_kw: float, limit_kw: float) -> bool:
+    return bool(power_kw >= limit_kw - CLOSE and power_kw > NOTICEABLE_KW)

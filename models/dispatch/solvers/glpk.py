@@ -167,6 +167,8 @@ class GlpkSession:
         level = SHIFTED_GAPS * gap_eur
         offset, shift = glp.glp_get_obj_coef(self._lp, 0), level - bound
         glp.glp_set_obj_coef(self._lp, 0, offset + shift)
+        # The stored value of the relaxed optimum, where branching starts, is brought up to date.
+        glp.glp_simplex(self._lp, self._control)
         control.mip_gap = gap_eur / (level + gap_eur)
         code = glp.glp_intopt(self._lp, control)
         glp.glp_set_obj_coef(self._lp, 0, offset)
@@ -178,7 +180,9 @@ class GlpkSession:
         shifted = float(glp.glp_mip_obj_val(self._lp))
         objective = shifted - shift
         termination = _INTEGER_CODES[code] or status
-        if termination is Termination.OPTIMAL:
+        if code == 0 and status is Termination.OPTIMAL:
+            bound = objective
+        elif code == glp.GLP_EMIPGAP:
             # GLPK does not tell its final bound: within the asked gap is all that is known.
             bound = max(bound, objective - control.mip_gap * abs(shifted))
         return LinearSolution(

@@ -40,7 +40,7 @@ def report(snapshot: Snapshot, decision: PlanDecision) -> CycleReport:
         missed=0,
         decision=decision,
         outlook=None,
-        closed=None,
+        closed=(),
         weighing=None,
         setpoints=(),
         is_committed=True,

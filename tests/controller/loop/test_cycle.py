@@ -83,7 +83,7 @@ def test_a_phase_that_fails_is_a_fault_and_the_cycle_goes_on(phase: str, broken:
         # Without prices or a plan the plan before goes on; the other phases cost nothing at all.
         assert report.decision.rung is (Rung.PREVIOUS if phase == "plan" else Rung.OPTIMAL)
         assert [setpoint.device for setpoint in report.setpoints] == PLANNED
-        assert (report.closed is None) == (phase == "settle")
+        assert (report.closed == ()) == (phase == "settle")
 
     in_workshop(play)
 
@@ -129,14 +129,14 @@ def test_a_dry_run_plans_and_records_and_sends_nothing() -> None:
 
 def test_an_interval_is_settled_once_and_only_at_its_tick() -> None:
     async def play(shop: Workshop) -> None:
-        assert (await shop.tick(0)).closed is None
+        assert (await shop.tick(0)).closed == ()
         await shop.until(5)
         replan = await shop.cycle.replan((Trigger.PRICE,))
         assert replan is not None
-        assert (replan.replan, replan.closed, replan.decision.rung) == (1, None, Rung.OPTIMAL)
+        assert (replan.replan, replan.closed, replan.decision.rung) == (1, (), Rung.OPTIMAL)
         report = await shop.tick(15, count(CLEO_METER, 15, 301.5), count(ANNA_METER, 15, 100.0, 51.0))
-        assert report.closed is not None
-        cleo = report.closed.settled.allocations[2]
+        assert report.closed
+        cleo = report.closed[0].settled.allocations[2]
         assert (cleo.shared_wh, cleo.grid_wh) == (1000, 500)
         assert shop.account.peak_kw == pytest.approx(2.0)
 
@@ -151,7 +151,7 @@ def test_an_interval_in_which_nobody_was_metered_is_not_settled() -> None:
     async def play(shop: Workshop) -> None:
         await shop.clock.sleep_until_utc(at(15))
         report = await shop.cycle.run_interval(Tick(interval_start_utc=at(15), missed=2))
-        assert (report.closed, report.missed, report.decision.rung) == (None, 2, Rung.DEVICE)
+        assert (report.closed, report.missed, report.decision.rung) == ((), 2, Rung.DEVICE)
 
     assert in_workshop(play).desk.store.intervals[0].settled == ()
 
@@ -247,8 +247,8 @@ def test_a_silent_home_costs_the_others_nothing() -> None:
         report = await shop.cycle.run_interval(Tick(interval_start_utc=at(15), missed=0))
         assert report.decision.rung is Rung.OPTIMAL
         assert [setpoint.device for setpoint in report.setpoints] == [ANNA_BATTERY, ANNA_CAR]
-        assert report.closed is not None
-        assert [row.member for row in report.closed.settled.allocations] == ["anna", "cleo"]
+        assert report.closed
+        assert [row.member for row in report.closed[0].settled.allocations] == ["anna", "cleo"]
 
     in_workshop(play)
 

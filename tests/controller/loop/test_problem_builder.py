@@ -121,12 +121,15 @@ def test_a_run_under_way_is_demand_and_no_choice() -> None:
 
 
 def energies(minutes: float) -> dict[DeviceKey, CountedEnergy]:
-    """Since the interval began: Anna drew 1 kW, generated 3 kW and charged 1 kW; Cleo drew 6 kW."""
+    """In the first minutes of the interval: Anna drew 1 kW, generated 3 kW and charged 1 kW; Cleo drew 6 kW."""
     powers = {ANNA_METER: (1.0, 0.0), ANNA_PV: (0.0, 3.0), ANNA_BATTERY: (1.0, 0.0), CLEO_METER: (6.0, 0.0)}
     powers |= {ANNA_CAR: (0.0, 0.0), ANNA_WASHER: (0.0, 0.0)}
     return {
         key: CountedEnergy(
-            import_kwh=drawn * minutes / 60, export_kwh=given / 60 * minutes, quality=MeterQuality.MEASURED
+            import_kwh=drawn * minutes / 60,
+            export_kwh=given / 60 * minutes,
+            quality=MeterQuality.MEASURED,
+            span_s=60.0 * minutes,
         )
         for key, (drawn, given) in powers.items()
     }
@@ -145,6 +148,12 @@ def test_what_was_seen_counts_for_the_rest_of_the_interval_once_it_is_enough(min
         # Bert's meter did not count: his forecast stays.
         assert demand_kw[1] == pytest.approx(usual.demand.mean_kw[1, 0])
     assert built.problem.demand_kw[:, 1:] == pytest.approx(usual.demand.mean_kw[:, 1:])
+
+
+def test_what_was_seen_is_a_mean_over_the_time_that_was_counted() -> None:
+    # The re-plan comes at 9 min, the newest reading is of 8 min.
+    built = build(SITE, see(SITE, usual_readings(9.0), 9.0, running=energies(8.0)))
+    assert built.problem.demand_kw[[0, 2], 0] == pytest.approx([3.0, 6.0])
 
 
 def test_energy_metered_already_counts_towards_the_peak_of_the_running_interval() -> None:

@@ -79,7 +79,7 @@ def test_a_wall_clock_that_steps_back_does_not_make_an_old_reading_fresh() -> No
 def test_counters_sampled_at_both_boundaries_are_measured() -> None:
     store = feed(make_store(), *(count(ANNA_METER, minutes, 10.0 + minutes, 3.0) for minutes in range(16)))
     counted = freeze(store, 15.03).closed[ANNA_METER]
-    assert counted == CountedEnergy(import_kwh=15.0, export_kwh=0.0, quality=MeterQuality.MEASURED)
+    assert counted == CountedEnergy(import_kwh=15.0, export_kwh=0.0, quality=MeterQuality.MEASURED, span_s=900.0)
 
 
 @given(shift_s=st.integers(1, 59), import_kw=st.floats(0.0, 20.0), export_kw=st.floats(0.0, 20.0))
@@ -135,7 +135,7 @@ def test_a_counter_that_is_said_on_one_side_only_is_missing_and_not_counted_from
 def test_a_meter_without_an_export_counter_exports_nothing() -> None:
     store = feed(make_store(), say(ANNA_METER, 0, import_kwh_total=7.0), say(ANNA_METER, 15, import_kwh_total=8.0))
     counted = freeze(store, 15.1).closed[ANNA_METER]
-    assert counted == CountedEnergy(import_kwh=1.0, export_kwh=0.0, quality=MeterQuality.MEASURED)
+    assert counted == CountedEnergy(import_kwh=1.0, export_kwh=0.0, quality=MeterQuality.MEASURED, span_s=900.0)
 
 
 def test_an_import_that_was_never_said_is_unknown() -> None:
@@ -146,7 +146,9 @@ def test_an_import_that_was_never_said_is_unknown() -> None:
 def test_the_running_interval_is_counted_up_to_the_newest_reading() -> None:
     store = feed(make_store(), *(count(ANNA_METER, minutes, 2.0 * minutes) for minutes in range(15, 22)))
     snapshot = freeze(store, 21.2, with_closed=False)
-    assert snapshot.running[ANNA_METER] == CountedEnergy(import_kwh=12.0, export_kwh=0.0, quality=MeterQuality.MEASURED)
+    assert snapshot.running[ANNA_METER] == CountedEnergy(
+        import_kwh=12.0, export_kwh=0.0, quality=MeterQuality.MEASURED, span_s=360.0
+    )
     assert snapshot.closed == {}
 
 

@@ -15,6 +15,7 @@ from controller.loop.weigher import Weigher
 from controller.record.store import Store
 from devices.clock import VirtualClock
 from devices.virtual_loop import run_virtual
+from models.domain.interval import floor_to_interval
 from models.domain.telemetry import Reading
 from tests.controller.loop.desk import Desk
 from tests.controller.loop.neighbours import (
@@ -60,6 +61,12 @@ class Workshop:
         await self.clock.sleep_until_utc(at(minutes))
         said = [*without(usual_readings(minutes), *(reading.device for reading in but)), *but]
         self.desk.hear(*said)
+
+    async def tick_only(self, minutes: float) -> CycleReport:
+        """A cycle without anybody speaking first."""
+        await self.clock.sleep_until_utc(at(minutes))
+        start_utc = floor_to_interval(self.clock.now_utc(), self.site.interval_min)
+        return await self.cycle.run_interval(Tick(interval_start_utc=start_utc, missed=0))
 
     async def tick(self, minutes: float, *but: Reading) -> CycleReport:
         await self.until(minutes, *but)

@@ -21,9 +21,9 @@ from controller.record.records import (
     SettledInterval,
 )
 from controller.record.store import Store
-from models.domain.snapshot import MeterQuality
 from models.dispatch.result import SolveRecord, Termination
 from models.domain.setpoint import Reason, Setpoint
+from models.domain.snapshot import MeterQuality
 from models.domain.telemetry import DeviceKey
 
 START = datetime(2026, 6, 12, 10, 0, tzinfo=UTC)
@@ -64,7 +64,12 @@ def settled(index: int, *, members: int = 3, revision: int = 0) -> SettledInterv
     metered = [MeteredRow(member="home-0", quality=MeterQuality.MEASURED, import_wh=0, export_wh=400, demand_wh=100)]
     metered += [
         MeteredRow(
-            member=f"home-{i}", quality=MeterQuality.MEASURED, import_wh=250 + i, export_wh=0, demand_wh=250 + i, pv_wh=0
+            member=f"home-{i}",
+            quality=MeterQuality.MEASURED,
+            import_wh=250 + i,
+            export_wh=0,
+            demand_wh=250 + i,
+            pv_wh=0,
         )
         for i in range(1, members - 1)
     ]

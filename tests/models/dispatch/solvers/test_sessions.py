@@ -126,3 +126,20 @@ def test_a_price_that_is_nan_is_refused_by_name(name: str) -> None:
 def test_a_side_that_is_nan_is_refused_by_name(name: str) -> None:
     with pytest.raises(ProblemError, match="row_upper at second: nan"):
         solver(name).open(replace(knapsack(), row_upper=np.array([5.0, np.nan, 8.0])))
+
+
+@BOTH
+def test_the_gap_means_the_same_where_the_objective_is_near_zero(name: str) -> None:
+    costs = np.array([-5.0, -4.0, -3.5])
+    matrix = np.array([[2.0, 3.0, 1.0], [4.0, 1.0, 2.0], [3.0, 4.0, 2.0]])
+    session = solver(name).open(knapsack())
+    session.set_objective(costs, 0.0)
+    # Shifted so that the relaxed optimum is zero: a gap relative to it would allow anything, or nothing.
+    session.set_objective(costs, -session.solve_relaxed(deadline_s=5.0).objective)
+    relaxed = session.solve_relaxed(deadline_s=5.0)
+    solution = session.solve_integer(deadline_s=5.0, gap_eur=1e-3)
+    whole = [np.array([a, b, c]) for a in range(4) for b in range(4) for c in range(4)]
+    kept = [point for point in whole if (matrix @ point <= knapsack().row_upper).all()]
+    best = min(float(costs @ point) for point in kept) - min(float(costs @ solution.x), 0.0)
+    assert relaxed.objective == pytest.approx(0.0, abs=1e-9)
+    assert best == pytest.approx(0.0, abs=1e-3)

@@ -1,0 +1,97 @@
+"""One language: its catalogue of sentences, and how it writes money, energy, power, dates and times.
+
+Sentences are marked where they stand in the code (``mark``) and translated in ``locale/``; a catalogue comes in from
+outside, as reading files is not for models. Numbers, money and dates are Babel's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Protocol
+from zoneinfo import ZoneInfo
+
+from babel import Locale
+from babel.dates import format_date, format_time
+from babel.numbers import format_currency, format_decimal, format_percent, get_decimal_symbol
+
+LANGUAGES = ("en", "de", "fr", "es", "it")
+NARROW = "\u00a0"
+"""Keeps a number and its unit on one line."""
+LEAST_POWER_KW = 0.05
+"""Powers below this are written as they are, with two digits [kW]."""
+
+
+class Catalogue(Protocol):
+    """Translations of a language; those of the standard library's gettext will do."""
+
+    def gettext(self, message: str, /) -> str:
+        """The message in the catalogue's language."""
+
+
+def mark(message: str) -> str:
+    """Mark a message for the catalogues; it is translated where it is said."""
+    return message
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """A language with its catalogue."""
+
+    code: str
+    """One of ``LANGUAGES``."""
+    catalogue: Catalogue
+    locale: Locale
+    decimal_symbol: str
+
+    @classmethod
+    def of(cls, code: str, catalogue: Catalogue) -> Language:
+        """The language of a code."""
+        locale = Locale.parse(code)
+        return cls(code, catalogue, locale, get_decimal_symbol(locale))
+
+    def say(self, message: str, **values: str) -> str:
+        """A marked message in this language, with its places filled in."""
+        return self.catalogue.gettext(message).format(**values)
+
+    def money(self, minor: int, currency: str, minor_per_unit: int = 100) -> str:
+        """An amount in whole minor units."""
+        return format_currency(Decimal(minor) / minor_per_unit, currency, locale=self.locale)
+
+    def change(self, minor: int, currency: str, minor_per_unit: int = 100) -> str:
+        """An amount with its sign."""
+        return ("+" if minor > 0 else "") + self.money(minor, currency, minor_per_unit)
+
+    def price_per_kwh(self, value: float, currency: str) -> str:
+        """An energy price [currency/kWh], to a tenth of a cent."""
+        amount = format_currency(
+            Decimal(repr(value)), currency, format=None, locale=self.locale, currency_digits=False, decimal_quantization=True
+        )
+        return amount
+
+    def energy(self, wh: int) -> str:
+        """Whole watt-hours, written in kWh to the watt-hour."""
+        return format_decimal(Decimal(wh) / 1000, "#,##0.000", locale=self.locale) + NARROW + "kWh"
+
+    def power(self, kw: float) -> str:
+        """A power's size; direct, as there are hundreds in a cycle."""
+        size_kw = abs(kw)
+        digits = 1 if size_kw >= LEAST_POWER_KW else 2
+        return f"{size_kw:.{digits}f}".replace(".", self.decimal_symbol) + NARROW + "kW"
+
+    def weight(self, value: float) -> str:
+        """A weight, to two digits."""
+        return format_decimal(value, "0.00", locale=self.locale)
+
+    def percent_change(self, factor: float) -> str:
+        """What a factor changes, as a percentage with its sign."""
+        return format_percent(factor - 1.0, "+#,##0.0 %;-#,##0.0 %", locale=self.locale)
+
+    def day(self, day: date) -> str:
+        """A date in words, without the year's weekday."""
+        return format_date(day, "long", locale=self.locale)
+
+    def clock_time(self, moment_utc: datetime, zone: ZoneInfo) -> str:
+        """A time of day in a zone."""
+        return format_time(moment_utc.astimezone(zone), "short", locale=self.locale)
