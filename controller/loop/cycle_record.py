@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from config.members import Battery, Ev
 from config.schema import Site
+from controller.loop.setpoint_explanations import explain_setpoints
 from controller.record.quantities import to_micro
-from controller.record.records import AssetState, DecisionRow, ExplanationRow, IntervalRecord, Prices
+from controller.record.records import AssetState, DecisionRow, IntervalRecord, Prices
 from models.dispatch.bundle import hash_problem
 from models.domain.arrays import FloatArray
 from models.domain.telemetry import DeviceKey
@@ -24,15 +25,7 @@ def interval_record(site: Site, report: CycleReport, weights: FloatArray, commit
         decision=_decision_row(site, report, weights, committed_utc),
         settled=tuple(closed.settled for closed in report.closed),
         setpoints=report.setpoints,
-        explanations=tuple(
-            ExplanationRow(
-                member=power.member,
-                topic=f"setpoint:{power.device}",
-                reason=power.reason,
-                numbers={"power_kw": power.power_kw},
-            )
-            for power in report.decision.powers
-        ),
+        explanations=explain_setpoints(site, report.decision),
         asset_states=_asset_states(site, report),
         policy={} if report.weighing is None else dict(report.weighing.figures),
         gateway={"solve_s": report.decision.solve_s, "stale_devices": float(len(report.snapshot.stale))},

@@ -20,8 +20,8 @@ from controller.record.records import (
     SettledInterval,
     Stage,
 )
-from models.domain.snapshot import MeterQuality
 from models.dispatch.result import SolveRecord, Termination
+from models.domain.snapshot import MeterQuality
 from models.domain.telemetry import DeviceKey
 
 METERED_COLUMNS = (

@@ -213,7 +213,7 @@ class Forwarder:
         self._status = replace(self._status, is_failing=True, last_error=reason, failures=self._status.failures + 1)
         self._failures_in_row += 1
         full_s = min(
-            self._options.backoff_last_s, self._options.backoff_first_s * 2.0 ** min(self._failures_in_row, 30)
+            self._options.backoff_last_s, self._options.backoff_first_s * 2.0 ** min(self._failures_in_row - 1, 30)
         )
         return float(self._rng.uniform(full_s / 2.0, full_s))
 

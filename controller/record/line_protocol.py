@@ -64,12 +64,13 @@ def decode(line: str) -> Point:
         StoreError: it is not such a line.
     """
     try:
-        head, body, time = _split(line, " ")
-        measurement, *tags = _split(head, ",")
+        head, *_ = _split(line, " ", has_strings=False)
+        body, time = _split(line[len(head) + 1 :], " ")
+        measurement, *tags = _split(head, ",", has_strings=False)
         pairs = [_pair(part) for part in _split(body, ",")]
         return Point(
             measurement=_unescape(measurement),
-            tags={_unescape(name): _unescape(value) for name, value in map(_pair, tags)},
+            tags={_unescape(name): _unescape(value) for name, value in map(_tag, tags)},
             fields={_unescape(name): _parse_value(value) for name, value in pairs},
             time_s=int(time),
         )
@@ -106,13 +107,14 @@ def _value(name: str, value: FieldValue) -> str:
             return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def _split(text: str, separator: str) -> list[str]:
+def _split(text: str, separator: str, *, has_strings: bool = True) -> list[str]:
+    """Parts between unescaped separators; in measurement and tags a quotation mark is a character like others."""
     parts, start, position, is_quoted = [], 0, 0, False
     while position < len(text):
         character = text[position]
         if character == "\\":
             position += 1
-        elif character == '"' and (is_quoted or text[position - 1 : position] == "="):
+        elif has_strings and character == '"' and (is_quoted or text[position - 1 : position] == "="):
             is_quoted = not is_quoted
         elif character == separator and not is_quoted:
             parts.append(text[start:position])
@@ -123,6 +125,13 @@ def _split(text: str, separator: str) -> list[str]:
 
 def _pair(text: str) -> tuple[str, str]:
     name, value = _split(text, "=")
+    if not name or not value:
+        raise ValueError(text)
+    return name, value
+
+
+def _tag(text: str) -> tuple[str, str]:
+    name, value = _split(text, "=", has_strings=False)
     if not name or not value:
         raise ValueError(text)
     return name, value

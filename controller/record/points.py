@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -63,7 +63,7 @@ def points_of_record(record: IntervalRecord, context: PointContext) -> Iterator[
         fields: dict[str, FieldValue] = {"set_kw": setpoint.power_kw, "decision_id": decision.decision_id}
         yield _point("dispatch", context, tags, fields, time_s)
     for explanation in record.explanations:
-        yield from _explanation(explanation, decision, context, time_s)
+        yield from _explanation(explanation, decision.decision_id, context, time_s)
     for name, figures in (("fairness", record.fairness), ("policy", record.policy), ("gateway", record.gateway)):
         fields = _shareable(figures)
         if fields:
@@ -79,6 +79,13 @@ def points_of_settled(settled: SettledInterval, context: PointContext) -> Iterat
     for row in settled.allocations:
         tags = {"member": context.member(row.member), "stage": settled.stage.value, "key": settled.key}
         yield _point("allocation", context, tags, _allocation_fields(row, settled.revision), time_s)
+
+
+def points_of_explanations(rows: Iterable[ExplanationRow], decision_id: str, context: PointContext) -> Iterator[Point]:
+    """``explanation`` points of what speaks of a time of its own, such as a settled day."""
+    for row in rows:
+        if row.interval_start_utc is not None:
+            yield from _explanation(row, decision_id, context, _start_s(row.interval_start_utc))
 
 
 def dispatch_tags(setpoint: Setpoint, rung: str, member: str | None, context: PointContext) -> dict[str, str]:
@@ -198,7 +205,7 @@ def _storage(state: AssetState, context: PointContext, time_s: int) -> Iterator[
         yield _point("storage", context, tags, fields, time_s)
 
 
-def _explanation(row: ExplanationRow, decision: DecisionRow, context: PointContext, time_s: int) -> Iterator[Point]:
+def _explanation(row: ExplanationRow, decision_id: str, context: PointContext, time_s: int) -> Iterator[Point]:
     topic, _, subject = row.topic.partition(":")
     if topic == UNFORWARDED_TOPIC:
         return
@@ -209,7 +216,7 @@ def _explanation(row: ExplanationRow, decision: DecisionRow, context: PointConte
     fields: dict[str, FieldValue] = {
         name: value for name, value in _shareable(row.numbers).items() if not _MEMBER_SECRETS & set(name.split("_"))
     }
-    fields["decision_id"] = decision.decision_id
+    fields["decision_id"] = decision_id
     text = row.texts.get(context.language)
     if text:
         fields["text"] = _NOT_PRINTABLE.sub(" ", text)

@@ -108,9 +108,8 @@ class ExportReadBack:
     settle_s = 20.0
     """What it took is on its disk after about 15 s; asked earlier, a kill could still lose what was seen."""
 
-    def __init__(self, reader: HttpReader, bucket: str) -> None:
+    def __init__(self, reader: HttpReader) -> None:
         self._reader = reader
-        self._bucket = bucket
 
     def ask(self, lines: Sequence[str]) -> Readable | Unreachable:
         """Which of the lines are missing."""
@@ -129,7 +128,8 @@ class ExportReadBack:
         return Readable(missing=frozenset(missing))
 
     def _series(self, site: str, time_s: int) -> set[tuple[str, ...]] | Unreachable:
-        form = {"match[]": f'{{site="{site}",db="{self._bucket}"}}', "start": str(time_s), "end": str(time_s)}
+        # No bucket here: it keeps none of the v2 write API's.
+        form = {"match[]": f'{{site="{site}"}}', "start": str(time_s), "end": str(time_s)}
         answer = self._reader.ask("/api/v1/export", form)
         if isinstance(answer, Unreachable):
             return answer
@@ -162,7 +162,7 @@ def find_read_back(reader: HttpReader, bucket: str) -> ReadBack | Unreachable:
     if isinstance(answer, Unreachable):
         return answer
     if answer[0] == 200 and not answer[1].lstrip().startswith("<"):
-        return ExportReadBack(reader, bucket)
+        return ExportReadBack(reader)
     answer = reader.ask("/query", {"db": bucket, "q": "SHOW MEASUREMENTS LIMIT 1"})
     if isinstance(answer, Unreachable):
         return answer

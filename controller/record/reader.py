@@ -9,7 +9,7 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
 from controller.record.connection import open_read_only, translated
@@ -26,7 +26,14 @@ from controller.record.migrations import require_version
 from controller.record.outbox import DeadLetter
 from controller.record.outcomes import CycleRow
 from controller.record.quantities import from_epoch_ms, from_epoch_s, to_epoch_ms, to_epoch_s
-from controller.record.records import AllocationRow, AssetState, DecisionRow, MeteredRow, SettledInterval
+from controller.record.records import (
+    AllocationRow,
+    AssetState,
+    DecisionRow,
+    ExplanationRow,
+    MeteredRow,
+    SettledInterval,
+)
 from controller.record.setpoint_rows import to_setpoint
 from controller.record.stored import PeriodTotals, StoredExplanation, StoredSetpoint
 
@@ -146,6 +153,20 @@ class Reader:
             (member, *_range_s(since_utc, until_utc)),
         )
         return [StoredExplanation(decision_id=row["decision_id"], row=to_explanation(row)) for row in rows]
+
+    def day_explanations(self, member: str, local_day: date) -> tuple[int, tuple[ExplanationRow, ...]] | None:
+        """Newest revision of what was explained to a member of a settled day, by topic; ``None``: nothing yet."""
+        rows = self._rows(
+            "SELECT * FROM day_explanations WHERE day = ? AND member = ?"
+            " AND revision = (SELECT max(revision) FROM day_explanations WHERE day = ?) ORDER BY topic",
+            (local_day.isoformat(), member, local_day.isoformat()),
+        )
+        return (int(rows[0]["revision"]), tuple(to_explanation(row) for row in rows)) if rows else None
+
+    def explained_days(self) -> tuple[date, ...]:
+        """Settled days that have explanations, oldest first."""
+        rows = self._rows("SELECT DISTINCT day FROM day_explanations ORDER BY day", ())
+        return tuple(date.fromisoformat(row["day"]) for row in rows)
 
     def asset_states(self, since_utc: datetime, until_utc: datetime) -> list[tuple[datetime, AssetState]]:
         """Devices as each decision saw them, with what the decision covers, by time and device."""

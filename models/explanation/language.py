@@ -17,7 +17,7 @@ from babel.dates import format_date, format_time
 from babel.numbers import format_currency, format_decimal, format_percent, get_decimal_symbol
 
 LANGUAGES = ("en", "de", "fr", "es", "it")
-NARROW = "\u00a0"
+UNBROKEN = "\u00a0"
 """Keeps a number and its unit on one line."""
 LEAST_POWER_KW = 0.05
 """Powers below this are written as they are, with two digits [kW]."""
@@ -65,20 +65,18 @@ class Language:
 
     def price_per_kwh(self, value: float, currency: str) -> str:
         """An energy price [currency/kWh], to a tenth of a cent."""
-        amount = format_currency(
-            Decimal(repr(value)), currency, format=None, locale=self.locale, currency_digits=False, decimal_quantization=True
-        )
-        return amount
+        pattern = self.locale.currency_formats["standard"].pattern.replace("0.00", "0.000")
+        return format_currency(value, currency, format=pattern, locale=self.locale, currency_digits=False)
 
     def energy(self, wh: int) -> str:
         """Whole watt-hours, written in kWh to the watt-hour."""
-        return format_decimal(Decimal(wh) / 1000, "#,##0.000", locale=self.locale) + NARROW + "kWh"
+        return format_decimal(Decimal(wh) / 1000, "#,##0.000", locale=self.locale) + UNBROKEN + "kWh"
 
     def power(self, kw: float) -> str:
         """A power's size; direct, as there are hundreds in a cycle."""
         size_kw = abs(kw)
         digits = 1 if size_kw >= LEAST_POWER_KW else 2
-        return f"{size_kw:.{digits}f}".replace(".", self.decimal_symbol) + NARROW + "kW"
+        return f"{size_kw:.{digits}f}".replace(".", self.decimal_symbol) + UNBROKEN + "kW"
 
     def weight(self, value: float) -> str:
         """A weight, to two digits."""
@@ -89,7 +87,7 @@ class Language:
         return format_percent(factor - 1.0, "+#,##0.0 %;-#,##0.0 %", locale=self.locale)
 
     def day(self, day: date) -> str:
-        """A date in words, without the year's weekday."""
+        """A date in words."""
         return format_date(day, "long", locale=self.locale)
 
     def clock_time(self, moment_utc: datetime, zone: ZoneInfo) -> str:

@@ -141,7 +141,7 @@ def http_server(answer: Callable[[str, dict[str, str], bytes], Answer]) -> Itera
             if status != 204:
                 self.wfile.write(body)
 
-        do_GET = do_POST
+        do_GET = do_POST  # noqa: N815 (the library calls it so)
 
         def log_message(self, *_: object) -> None:
             pass

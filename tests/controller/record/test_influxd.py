@@ -60,7 +60,7 @@ def make_database(port: int) -> None:
 
 
 def sink_for(url: str) -> InfluxSink:
-    return InfluxSink(InfluxTarget(url=url, org="o", bucket=BUCKET, token=Sensitive("t")))
+    return InfluxSink(InfluxTarget(url=url, org="o", bucket=BUCKET, token=Sensitive("a-token-of-this-test")))
 
 
 def lines_of(path: Path) -> list[str]:

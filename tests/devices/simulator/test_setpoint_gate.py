@@ -155,9 +155,18 @@ class GateHistory(RuleBasedStateMachine):
     @precondition(lambda self: self.offered)
     @rule(data=st.data())
     def repeat_any(self, data: st.DataObject) -> None:
+        setpoint = data.draw(st.sampled_from(self.offered))
         before = self.gate.held_kw(self.now_s), self.gate.until_s
-        assert not self.offer(data.draw(st.sampled_from(self.offered)))
-        assert (self.gate.held_kw(self.now_s), self.gate.until_s) == before
+        is_newer = (setpoint.epoch, setpoint.seq) > max(((one.epoch, one.seq) for one in self.taken), default=(-1, -1))
+        if self.offer(setpoint):
+            # Once refused for being early, and forgotten since: it may be taken now, by the same rules.
+            now = START + timedelta(seconds=self.now_s)
+            assert is_newer
+            assert setpoint.not_before_utc - timedelta(seconds=2) <= now < setpoint.expires_utc
+            assert abs(setpoint.power_kw) <= LIMIT_KW
+            self.taken.append(setpoint)
+        else:
+            assert (self.gate.held_kw(self.now_s), self.gate.until_s) == before
 
     @invariant()
     def a_power_is_held_exactly_while_the_newest_taken_setpoint_lives(self) -> None:
