@@ -13,6 +13,7 @@ from controller.record.records import (
     AllocationRow,
     AssetState,
     DecisionRow,
+    DeviceRow,
     ExplanationRow,
     MeteredRow,
     Prices,
@@ -43,7 +44,23 @@ def to_allocation(row: sqlite3.Row) -> AllocationRow:
     return AllocationRow(**{name: row[name] for name in ALLOCATION_COLUMNS.split(", ")})
 
 
-def to_settled(row: sqlite3.Row, metered: list[MeteredRow], allocations: list[AllocationRow]) -> SettledInterval:
+def to_device(row: sqlite3.Row) -> DeviceRow:
+    """A row of ``device_energy``."""
+    return DeviceRow(
+        device=DeviceKey(row["gateway"], row["device"]),
+        member=row["member"],
+        kind=row["kind"],
+        import_wh=row["import_wh"],
+        export_wh=row["export_wh"],
+        soc_wh=row["soc_wh"],
+        is_plugged=None if row["is_plugged"] is None else bool(row["is_plugged"]),
+        curtailed_wh=row["curtailed_wh"],
+    )
+
+
+def to_settled(
+    row: sqlite3.Row, metered: list[MeteredRow], allocations: list[AllocationRow], devices: list[DeviceRow]
+) -> SettledInterval:
     """A row of ``settled`` joined with ``intervals``, and its member rows."""
     return SettledInterval(
         start_utc=from_epoch_s(row["start_s"]),
@@ -60,6 +77,7 @@ def to_settled(row: sqlite3.Row, metered: list[MeteredRow], allocations: list[Al
         ),
         metered=tuple(metered),
         allocations=tuple(allocations),
+        devices=tuple(devices),
     )
 
 

@@ -18,6 +18,7 @@ from controller.record.decoded import (
     to_asset_state,
     to_cycle,
     to_decision,
+    to_device,
     to_explanation,
     to_metered,
     to_settled,
@@ -30,6 +31,7 @@ from controller.record.records import (
     AllocationRow,
     AssetState,
     DecisionRow,
+    DeviceRow,
     ExplanationRow,
     MeteredRow,
     SettledInterval,
@@ -39,6 +41,7 @@ from controller.record.stored import PeriodTotals, StoredExplanation, StoredSetp
 
 _METERED = "SELECT * FROM newest_metered WHERE start_s >= ? AND start_s < ? ORDER BY start_s, member"
 _ALLOCATIONS = "SELECT * FROM newest_allocations WHERE start_s >= ? AND start_s < ? ORDER BY start_s, member"
+_DEVICES = "SELECT * FROM newest_device_energy WHERE start_s >= ? AND start_s < ? ORDER BY start_s, gateway, device"
 
 
 class Reader:
@@ -65,11 +68,18 @@ class Reader:
         allocations: dict[int, list[AllocationRow]] = {}
         for row in self._rows(_ALLOCATIONS, _range_s(since_utc, until_utc)):
             allocations.setdefault(row["start_s"], []).append(to_allocation(row))
+        devices: dict[int, list[DeviceRow]] = {}
+        for row in self._rows(_DEVICES, _range_s(since_utc, until_utc)):
+            devices.setdefault(row["start_s"], []).append(to_device(row))
         rows = self._rows(
             "SELECT * FROM newest_settled WHERE start_s >= ? AND start_s < ? ORDER BY start_s",
             _range_s(since_utc, until_utc),
         )
-        return [to_settled(row, metered.get(row["start_s"], []), allocations.get(row["start_s"], [])) for row in rows]
+        return [
+            to_settled(row, metered.get(start_s, []), allocations.get(start_s, []), devices.get(start_s, []))
+            for row in rows
+            for start_s in (row["start_s"],)
+        ]
 
     def newest_revision(self, start_utc: datetime) -> int | None:
         """Newest revision of a closed interval; ``None`` when it has not been settled."""
@@ -217,6 +227,10 @@ class Reader:
             DeadLetter(row_id=row["id"], created_ms=row["created_ms"], line=row["line"], reason=row["reason"])
             for row in rows
         ]
+
+    def select(self, query: str, values: tuple[object, ...]) -> list[sqlite3.Row]:
+        """Rows of one query; what knows the tables of settled days asks here."""
+        return self._rows(query, values)
 
     def _rows(self, query: str, values: tuple[object, ...]) -> list[sqlite3.Row]:
         cursor = self._connection.cursor()

@@ -66,6 +66,25 @@ class MeteredRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceRow:
+    """What one battery, car or PV plant did in one interval, whole watt-hours, >= 0; ``None`` is unknown."""
+
+    device: DeviceKey
+    member: str
+    kind: str
+    """``battery``, ``ev`` or ``pv``."""
+    import_wh: int | None = None
+    """Into it, at its terminals."""
+    export_wh: int | None = None
+    soc_wh: int | None = None
+    """Stored at the interval's end."""
+    is_plugged: bool | None = None
+    """A car, at the interval's end."""
+    curtailed_wh: int | None = None
+    """PV that the sky offered and that was not generated."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AllocationRow:
     """What one member got of the community's energy in one interval. Own + community + grid = consumption."""
 
@@ -110,6 +129,8 @@ class SettledInterval:
     metered: tuple[MeteredRow, ...]
     allocations: tuple[AllocationRow, ...] = ()
     """Members whose import or export is unknown have none."""
+    devices: tuple[DeviceRow, ...] = ()
+    """Batteries, cars and PV plants, by gateway and device."""
 
     def __post_init__(self) -> None:
         bought_wh = sum(row.shared_wh for row in self.allocations)

@@ -6,6 +6,8 @@ append-only tables can be neither changed nor deleted: a correction is a row wit
 
 from __future__ import annotations
 
+from controller.record.ledger_schema import LEDGER_SCRIPT, LEDGER_TABLES
+
 APPEND_ONLY = (
     "intervals",
     "settled",
@@ -229,5 +231,6 @@ CREATE TABLE day_explanations (
 MIGRATIONS: tuple[str, ...] = (
     _TABLES + _VIEWS + "".join(_refusals(table) for table in APPEND_ONLY),
     _DAY_EXPLANATIONS + _refusals("day_explanations"),
+    LEDGER_SCRIPT + "".join(_refusals(table) for table in LEDGER_TABLES),
 )
 """Script ``n`` (from 0) takes the schema from version ``n`` to ``n + 1``."""

@@ -11,6 +11,7 @@ from controller.record.quantities import to_epoch_ms, to_epoch_s
 from controller.record.records import (
     AssetState,
     DecisionRow,
+    DeviceRow,
     ExplanationRow,
     IntervalRecord,
     SettledInterval,
@@ -81,6 +82,15 @@ def insert_settled(connection: sqlite3.Connection, settled: SettledInterval) -> 
         " :grid_wh, :use_wh, :renewable_wh, :value_micro, :billed_micro, :weight)",
         ({**asdict(row), **common} for row in settled.allocations),
     )
+    connection.executemany(
+        "INSERT INTO device_energy VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (_device_values(row, start_s, settled.revision) for row in settled.devices),
+    )
+
+
+def _device_values(row: DeviceRow, start_s: int, revision: int) -> tuple[object, ...]:
+    key = (start_s, row.device.gateway, row.device.device, revision, row.member, row.kind)
+    return (*key, row.import_wh, row.export_wh, row.soc_wh, row.is_plugged, row.curtailed_wh)
 
 
 def insert_interval(connection: sqlite3.Connection, start_utc: datetime, duration_s: int) -> int:

@@ -63,6 +63,14 @@ class Language:
         """An amount with its sign."""
         return ("+" if minor > 0 else "") + self.money(minor, currency, minor_per_unit)
 
+    def amount(self, value: float, currency: str) -> str:
+        """An amount as it is stored: whole minor units as a number [currency]."""
+        return format_currency(Decimal(repr(value)), currency, locale=self.locale)
+
+    def log_step(self, value: float) -> str:
+        """A part of a change of a log weight, with its sign."""
+        return format_decimal(Decimal(repr(value)), "+0.000000;-0.000000", locale=self.locale)
+
     def price_per_kwh(self, value: float, currency: str) -> str:
         """An energy price [currency/kWh], to a tenth of a cent."""
         pattern = self.locale.currency_formats["standard"].pattern.replace("0.00", "0.000")

@@ -1,0 +1,61 @@
+"""A member's explanation for a reader at a terminal: sentences first, then the parts as small tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from models.explanation.labels import ASSETS, HEADINGS, PARTS, PEAK, SUMMARY, TIMES, WEIGHT
+from models.explanation.language import Language
+
+WIDTH = 88
+"""Columns of running text that are easy to read."""
+TABLES = (("summary", SUMMARY), ("parts", PARTS), ("times", TIMES), ("assets", ASSETS), ("peak", PEAK))
+
+
+def print_explanation(answer: Mapping[str, Any], language: Language, console: Console | None = None) -> None:
+    """Print an answer as ``explain_command`` and ``explain_interval`` describe it."""
+    console = console or Console()
+    width = min(WIDTH, console.width)
+    for sentence in answer["sentences"]:
+        console.print(escape(sentence), highlight=False, width=width)
+        console.print()
+    numbers: dict[str, float] = {}
+    for explanation in answer["explanations"]:
+        numbers |= explanation["numbers"]
+    for heading, table in tabulate(numbers, answer["currency"], language):
+        console.print(_draw(heading, table))
+
+
+def tabulate(
+    numbers: Mapping[str, float | None], currency: str, language: Language
+) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Headings with rows of words and amounts, for the numbers that there are; amounts of nothing are left out."""
+    tables = []
+    for name, labels in TABLES:
+        rows = [
+            (language.say(label), language.amount(value, currency))
+            for key, label in labels.items()
+            if (value := numbers.get(key))
+        ]
+        if rows:
+            tables.append((language.say(HEADINGS[name]), rows))
+    weights = [
+        (language.say(label), language.log_step(value)) for key, label in WEIGHT.items() if (value := numbers.get(key))
+    ]
+    if weights:
+        tables.append((language.say(HEADINGS["weight"]), weights))
+    return tables
+
+
+def _draw(heading: str, rows: list[tuple[str, str]]) -> Table:
+    table = Table(title=escape(heading), title_justify="left", show_header=False, box=None, padding=(0, 2))
+    table.add_column(justify="left")
+    table.add_column(justify="right", no_wrap=True)
+    for words, amount in rows:
+        table.add_row(escape(words), escape(amount))
+    return table
