@@ -122,6 +122,18 @@ class ByLaw(Part):
     income_min_eur_per_month: Annotated[float, Field(gt=0.0, le=100_000.0)] = 500.0
     """Incomes below this count as this."""
     support_cap_frac: Fraction = 0.3
+    """Solidarity pays for at most this part of a member's cost of the day."""
+    weighting: Literal["proportional", "kalai_samet", "classical"] = "proportional"
+    """How weights enter the split of the gain; ``classical`` leaves them out."""
+
+
+class Settlement(Part):
+    """How days are settled when they are over."""
+
+    final_game: Literal["reoptimised", "metered"] = "reoptimised"
+    """What the final figure is made from: every coalition's own best dispatch, or the flows as metered."""
+    deadline_s: Annotated[float, Field(gt=0.0, le=86_400.0)] = 3600.0
+    """A settlement that takes longer is given up; the day stays provisional until it is settled by hand."""
 
 
 class Sharing(Part):

@@ -17,6 +17,7 @@ from config.operation import (
     Horizon,
     Influxdb,
     Policy,
+    Settlement,
     Sharing,
     Solver,
     Store,
@@ -70,6 +71,7 @@ class Site(Part):
     gateways: tuple[Gateway, ...] = Field(min_length=1)
     sharing: Sharing = Sharing()
     by_law: ByLaw = ByLaw()
+    settlement: Settlement = Settlement()
     solver: Solver = Solver()
     control: Control = Control()
     broker: Broker = Broker()

@@ -16,6 +16,7 @@ from zoneinfo import available_timezones
 import typer
 
 from config.errors import CommonWattError
+from controller.apps.explain_options import explain
 
 app = typer.Typer(
     name="commonwatt",
@@ -160,43 +161,7 @@ def check(
     raise typer.Exit(check_file(site, is_json=is_json))
 
 
-@app.command(epilog="Example: commonwatt explain m03 --config site.yaml --language de")
-def explain(
-    member: Annotated[str, typer.Argument(help="Id of the member.")],
-    *,
-    config: Annotated[Path, typer.Option(help="The site file.")],
-    day: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Settled day; without it, the newest one.")
-    ] = None,
-    interval: Annotated[
-        datetime | None,
-        typer.Option(
-            formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M%z"],
-            help="An interval instead of a day; local time, or with a zone.",
-        ),
-    ] = None,
-    language: Annotated[
-        Literal["en", "de", "fr", "es", "it"] | None, typer.Option(help="Without it, the site's language.")
-    ] = None,
-    with_what_if: Annotated[
-        bool, typer.Option("--what-if", help="Solve the interval again without what moved the battery.")
-    ] = False,
-    is_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,
-) -> None:
-    """Tell a member why its bill, or its devices in an interval, are as they are.
-
-    Exit status: 0 told, 1 nothing to tell (not settled yet), 2 no such member or bad use.
-    """
-    from controller.apps.explain_command import Question, explain_member
-
-    question = Question(
-        member=member,
-        day=None if day is None else day.date(),
-        interval=interval,
-        language=language,
-        with_what_if=with_what_if,
-    )
-    raise typer.Exit(explain_member(config, question, is_json=is_json))
+app.command(epilog="Example: commonwatt explain m03 --config commonwatt-demo/site.yaml --language de")(explain)
 
 
 @app.command(
@@ -256,3 +221,47 @@ def simulate(
         from controller.apps.simulate_command import run_simulation
 
     raise typer.Exit(run_simulation(config, seed=seed, profiles=profiles, days=days, passwords=passwords))
+
+
+@app.command(epilog="Example: commonwatt settle --config site.yaml --day 2026-06-12")
+def settle(  # noqa: PLR0913 (one for each option)
+    *,
+    config: Annotated[Path, typer.Option(help="The site file.")],
+    day: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Local day to settle.")] = None,
+    game: Annotated[
+        Literal["metered", "reoptimised"] | None,
+        typer.Option(help="Flows as metered, or every coalition's own best dispatch; without it, the site's choice."),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(file_okay=False, help="Folder for the CSV files; without it, beside the store.")
+    ] = None,
+    store: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="A store to use instead of the site's.")
+    ] = None,
+    is_verified: Annotated[
+        bool, typer.Option("--verify", help="Check the ledger: chain, anchors, double entry.")
+    ] = False,
+    anchor: Annotated[
+        list[str] | None, typer.Option(help="With --verify: a published hash that the ledger has to contain.")
+    ] = None,
+    dask: Annotated[str | None, typer.Option(help="Address of a Dask scheduler to compute on.")] = None,
+    is_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,
+) -> None:
+    """Settle a day, or settle it again: bills, ledger, explanations, CSV files. The same data give the same bytes.
+
+    Exit status: 0 done (and the ledger is whole, with --verify), 1 failed or broken, 2 bad use.
+    """
+    from controller.apps.settle_command import SettleWish
+    from controller.apps.settle_command import settle as settle_day
+    from models.settlement.settle_day import GameKind
+
+    wish = SettleWish(
+        day=None if day is None else day.date(),
+        game=None if game is None else GameKind(game),
+        output=output,
+        store=store,
+        is_verified=is_verified,
+        anchors=tuple(anchor or ()),
+        dask=dask,
+    )
+    raise typer.Exit(settle_day(config, wish, is_json=is_json))

@@ -13,11 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from controller.apps.demo_options import DemoOptions
+from controller.apps.demo_options import STORE_NAME, DemoOptions
 from controller.apps.demo_world import DemoWorld, history_intervals
 from controller.apps.wiring import Surroundings, freeze_memory, running_parts
 from controller.loop.controller import Controller
 from controller.loop.cycle import CycleReport
+from controller.record.anchor import anchor_path
 from controller.record.bundles import bundle_folder
 from controller.record.store import Store
 from devices.broker import embedded_broker
@@ -26,8 +27,8 @@ from devices.simulator.community import SimulatedCommunity, connections_to
 from devices.simulator.meter import HomeEnergy
 from devices.virtual_loop import VirtualLoop, run_virtual
 from models.domain.arrays import FloatArray
+from models.domain.interval import local_day_of
 
-STORE_NAME = "commonwatt.sqlite"
 SEED_STREAMS = ("controller", "store", "homes")
 
 
@@ -50,25 +51,34 @@ class PlayedDemo:
     """By name of the energy (``import_kwh``, ``export_kwh``, ...): [N, K] the simulator's own integrals."""
     plans: tuple[PlannedAt, ...]
     loop_stall_s_max: float
+    unsettled: tuple[str, ...] = ()
+    """Why days could not be settled."""
 
 
-def play(options: DemoOptions, world: DemoWorld, watch: Callable[[CycleReport], None]) -> PlayedDemo:
+def play(
+    options: DemoOptions,
+    world: DemoWorld,
+    watch: Callable[[CycleReport], None],
+    tell: Callable[[str], None] = lambda _words: None,
+) -> PlayedDemo:
     """Play the controlled days.
 
     Args:
         options: What was asked for.
         world: The stage.
         watch: Called with each cycle's report.
+        tell: Called with what is being done when the days are over.
     """
     options.output.mkdir(parents=True, exist_ok=True)
     store_path = options.output / STORE_NAME
+    anchor_path(store_path).unlink(missing_ok=True)
     for name in (store_path.name, f"{store_path.name}-wal", f"{store_path.name}-shm", f"{store_path.name}.lock"):
         (options.output / name).unlink(missing_ok=True)
     shutil.rmtree(bundle_folder(store_path), ignore_errors=True)
     streams = np.random.default_rng(options.seed).spawn(len(SEED_STREAMS))
 
     def main(clock: VirtualClock) -> Coroutine[Any, Any, PlayedDemo]:
-        return _play(world, clock, store_path, dict(zip(SEED_STREAMS, streams, strict=True)), watch)
+        return _play(world, clock, store_path, dict(zip(SEED_STREAMS, streams, strict=True)), watch, tell)
 
     return run_virtual(main, start_utc=world.start_utc)
 
@@ -79,6 +89,7 @@ async def _play(
     store_path: Path,
     streams: dict[str, np.random.Generator],
     watch: Callable[[CycleReport], None],
+    tell: Callable[[str], None],
 ) -> PlayedDemo:
     plans: list[PlannedAt] = []
 
@@ -90,7 +101,9 @@ async def _play(
     await _pre_play(world, clock, store_path, streams["store"])
     async with AsyncExitStack() as stack:
         address = await stack.enter_async_context(embedded_broker())
-        surroundings = Surroundings(store_path=store_path, address=address, credentials=None, rng=streams["controller"])
+        surroundings = Surroundings(
+            store_path=store_path, address=address, credentials=None, rng=streams["controller"], is_quick=True
+        )
         controller = await stack.enter_async_context(running_parts(world.site, clock, surroundings))
         controller.cycle.watchers.append(note)
         homes = SimulatedCommunity(
@@ -107,12 +120,15 @@ async def _play(
         if isinstance(loop, VirtualLoop):
             loop.stall.reset()
         await _run_until_end(world, clock, controller, homes)
+        tell("settling the last day")
+        await _settle(world, controller)
         stall_s = loop.stall.stall_s_max if isinstance(loop, VirtualLoop) else 0.0
     return PlayedDemo(
         store_path=store_path,
         truth=_truth(world, homes),
         plans=tuple(plans),
         loop_stall_s_max=stall_s,
+        unsettled=tuple(controller.settlement.refused.values()) if controller.settlement is not None else (),
     )
 
 
@@ -150,6 +166,12 @@ async def _run_until_end(
         if isinstance(result, Exception):
             raise result
     await controller.cycle.close_interval(world.end_utc)
+
+
+async def _settle(world: DemoWorld, controller: Controller) -> None:
+    """The days that the controller did not live to see settled: the last one."""
+    if controller.settlement is not None:
+        await controller.settlement.settle_before(local_day_of(world.end_utc, world.site.zone))
 
 
 def _truth(world: DemoWorld, homes: SimulatedCommunity) -> dict[str, FloatArray]:

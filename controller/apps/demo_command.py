@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from controller.apps.demo import play
 from controller.apps.demo_measure import count_intervals, measure
 from controller.apps.demo_options import DemoOptions
+from controller.apps.demo_site import write_demo_site
 from controller.apps.demo_world import DemoWorld, build_world
 from controller.apps.report import print_summary, write_report
 from controller.loop.cycle import CycleReport
@@ -49,10 +50,11 @@ def run_demo(options: DemoOptions, *, is_json: bool) -> None:
             advance = 1 if report.replan == 0 else 0
             progress.update(task, advance=advance, news=_news(world, report))
 
-        played = play(options, world, watch)
+        played = play(options, world, watch, lambda words: progress.update(task, news=words))
     result, series = measure(world, played)
     result["wall_s"] = round(real_s() - started_s, 3)
     report = write_report(options.output, result, series, world.notes)
+    write_demo_site(options, world.site)
     text = json.dumps(result, allow_nan=False)
     (options.output / RESULT_NAME).write_text(text + "\n", encoding="utf-8")
     if is_json:

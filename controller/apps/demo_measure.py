@@ -18,6 +18,7 @@ from controller.apps.demo_courses import (
     uncontrolled_flows,
 )
 from controller.apps.demo_result import CostParts, Course, DemoSeries
+from controller.apps.demo_settlement import MemberMoney, describe_settlement, read_settlement
 from controller.apps.demo_world import DemoWorld
 from controller.record.reader import Reader, open_reader
 from controller.record.records import SettledInterval
@@ -44,8 +45,10 @@ def measure(world: DemoWorld, played: PlayedDemo) -> tuple[dict[str, object], De
         before = describe_course(world, uncontrolled_flows(world), prices, alone_cost(world, prices))
         flows = controlled_flows(world, settled)
         after = describe_course(world, flows, prices, billed_cost(world, settled))
-        series = _series(world, played, flows, before, after, prices)
         figures = _figures(world, played, reader, settled, before, after)
+        days = read_settlement(reader, world.start_utc, world.end_utc, world.site.zone)
+        figures["settlement"] = describe_settlement(days)
+        series = _series(world, played, flows, before, after, prices, days.members)
     return figures, series
 
 
@@ -137,7 +140,13 @@ def _residual_wh(world: DemoWorld, played: PlayedDemo, settled: Sequence[Settled
 
 
 def _series(
-    world: DemoWorld, played: PlayedDemo, flows: Flows, before: Course, after: Course, prices: StepPrices
+    world: DemoWorld,
+    played: PlayedDemo,
+    flows: Flows,
+    before: Course,
+    after: Course,
+    prices: StepPrices,
+    money: tuple[MemberMoney, ...],
 ) -> DemoSeries:
     site = world.site
     interval = timedelta(minutes=site.interval_min)
@@ -161,6 +170,8 @@ def _series(
         solve_s=np.array([plan.solve_s for plan in played.plans]),
         solve_at_utc=tuple(plan.at_utc for plan in played.plans),
         rungs=tuple(plan.rung for plan in played.plans),
+        money=money,
+        unsettled=played.unsettled,
     )
 
 

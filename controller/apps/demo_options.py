@@ -6,6 +6,11 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+STORE_NAME = "commonwatt.sqlite"
+"""The demo's store, in its output folder."""
+SITE_NAME = "site.yaml"
+"""The invented community, beside it, for the commands that ask for a site file."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoOptions:

@@ -8,6 +8,8 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
+from controller.apps.demo_settlement import MemberMoney
+
 FloatArray = NDArray[np.float64]
 
 
@@ -104,3 +106,7 @@ class DemoSeries:
     """[P]"""
     rungs: tuple[str, ...]
     """[P]"""
+    money: tuple[MemberMoney, ...]
+    """[N] lines of the settled bills; none where no day was settled."""
+    unsettled: tuple[str, ...]
+    """Why days are not settled, or not finally."""

@@ -7,12 +7,14 @@ import re
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from config.composition import compose_description
 from config.load import load_site
 from config.operation import Control
 from config.schema import Site
 from config.tariff import FlatPrice, SeriesPrice
-from controller.apps.demo_options import DemoOptions
+from controller.apps.demo_options import SITE_NAME, STORE_NAME, DemoOptions
 from models.domain.errors import ProfileError
 
 DEMO_CONTROL = Control(telemetry_period_s=60.0, stale_after_s=180.0, setpoint_renewal_s=300.0, setpoint_life_s=900.0)
@@ -60,6 +62,28 @@ def demo_site(options: DemoOptions) -> Site:
             "influxdb": None,
         }
     )
+
+
+def write_demo_site(options: DemoOptions, site: Site) -> Path | None:
+    """Write an invented community's site file beside its store, so that its members can be explained.
+
+    Returns:
+        The file; ``None`` where the demo played a site file of the user's.
+    """
+    if options.site_file is not None:
+        return None
+    description = compose_description(options.members, options.seed)
+    description["community"] |= {"zone": site.community.zone, "currency": site.community.currency}
+    if site.community.location is None:
+        description["community"].pop("location", None)
+    if isinstance(site.tariff.import_price, SeriesPrice):
+        description["tariff"]["import_price"] = site.tariff.import_price.model_dump(mode="json", exclude_none=True)
+    if options.export_price_eur_per_kwh is not None:
+        description["tariff"]["export_price"] = {"kind": "flat", "price_eur_per_kwh": options.export_price_eur_per_kwh}
+    description["store"] = {**description.get("store", {}), "path": STORE_NAME}
+    path = options.output / SITE_NAME
+    path.write_text(yaml.safe_dump(description, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    return path
 
 
 def _find_price_column(folder: Path) -> tuple[str, str] | None:

@@ -14,6 +14,7 @@ from config.load import load_site
 from config.schema import Site
 from controller.apps.explain_interval import explain_interval
 from controller.apps.explain_page import print_explanation
+from controller.loop.weight_explanations import WEIGHT_TOPIC
 from controller.record.catalogues import load_language
 from controller.record.reader import Reader, open_reader
 from controller.record.records import ExplanationRow
@@ -22,7 +23,6 @@ from models.explanation.labels import HEADINGS
 
 EXIT_FAILED = 1
 BAD_USE = 2
-WEIGHT_TOPIC = "weight"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +36,8 @@ class Question:
     """A moment inside the interval; without a zone it is the site's local time."""
     language: str | None = None
     """The site's where not given."""
+    store: Path | None = None
+    """Store to read instead of the site's."""
     with_what_if: bool = False
     """Solve the recorded interval once more without what moved the battery."""
 
@@ -47,6 +49,8 @@ def explain_member(config: Path, question: Question, *, is_json: bool) -> int:
         CommonWattError: The site file or the store cannot be used.
     """
     site = load_site(config)
+    if question.store is not None:
+        site = site.model_copy(update={"store": site.store.model_copy(update={"path": question.store})})
     complaint = _find_misuse(site, question)
     if complaint:
         typer.secho(f"commonwatt: {complaint}", err=True, fg=typer.colors.RED)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from textwrap import fill
 from typing import Any
 
 from rich.console import Console
@@ -22,13 +23,15 @@ def print_explanation(answer: Mapping[str, Any], language: Language, console: Co
     console = console or Console()
     width = min(WIDTH, console.width)
     for sentence in answer["sentences"]:
-        console.print(escape(sentence), highlight=False, width=width)
+        # Wrapped here: rich would break a line between a number and its unit.
+        console.print(escape(fill(sentence, width)), highlight=False, soft_wrap=True)
         console.print()
     numbers: dict[str, float] = {}
     for explanation in answer["explanations"]:
         numbers |= explanation["numbers"]
     for heading, table in tabulate(numbers, answer["currency"], language):
-        console.print(_draw(heading, table))
+        console.print(f"[bold]{escape(heading)}[/bold]", highlight=False)
+        console.print(_draw(table))
 
 
 def tabulate(
@@ -52,8 +55,8 @@ def tabulate(
     return tables
 
 
-def _draw(heading: str, rows: list[tuple[str, str]]) -> Table:
-    table = Table(title=escape(heading), title_justify="left", show_header=False, box=None, padding=(0, 2))
+def _draw(rows: list[tuple[str, str]]) -> Table:
+    table = Table(show_header=False, box=None, padding=(0, 2))
     table.add_column(justify="left")
     table.add_column(justify="right", no_wrap=True)
     for words, amount in rows:

@@ -9,6 +9,7 @@ from functools import partial
 
 from config.schema import Site
 from controller.apps.replay_command import read_bundle
+from controller.loop.setpoint_explanations import SETPOINT_TOPIC
 from controller.loop.solver_process import SolverFailure, SolverProcess
 from controller.record.bundles import SUFFIX, bundle_folder
 from controller.record.stored import StoredExplanation
@@ -19,6 +20,7 @@ from models.dispatch.problem import DispatchProblem
 from models.dispatch.result import Plan
 from models.domain.errors import BundleError
 from models.domain.setpoint import Reason
+from models.domain.telemetry import DeviceKey
 from models.explanation.counterfactual import MOTIVES, Counterfactual, ask_without
 
 MEMORY_LIMIT_MB = 2048
@@ -37,7 +39,8 @@ class WhatIf:
 def ask_what_if(site: Site, member: str, setpoints: list[StoredExplanation]) -> WhatIf | str:
     """Ask about the first battery of a member in the newest planned decision; or say why that is not possible."""
     position = [one.id for one in site.members].index(member)
-    for stored in reversed(setpoints):
+    batteries = _find_battery_topics(site, member)
+    for stored in reversed([one for one in setpoints if one.row.topic in batteries]):
         motive = MOTIVES.get(Reason(stored.row.reason)) if stored.row.reason in list(Reason) else None
         bundle = None if motive is None else _find_bundle(site, stored.decision_id)
         if motive is None or bundle is None or bundle.plan is None:
@@ -53,6 +56,15 @@ def ask_what_if(site: Site, member: str, setpoints: list[StoredExplanation]) -> 
         bindings = tuple(one for one in find_bindings(bundle.problem, plan) if one.place in places)
         return WhatIf(decision_id=stored.decision_id, answer=answer, bindings=bindings)
     return f"no battery of {member} was planned in this interval, or its bundle is gone"
+
+
+def _find_battery_topics(site: Site, member: str) -> tuple[str, ...]:
+    return tuple(
+        f"{SETPOINT_TOPIC}:{DeviceKey(gateway.id, device.id)}"
+        for gateway in site.gateways
+        for device in gateway.devices
+        if device.kind == "battery" and device.member == member
+    )
 
 
 def _find_bundle(site: Site, decision_id: str) -> Bundle | None:

@@ -179,6 +179,26 @@ def draw_by_member(series: DemoSeries, before: FloatArray, after: FloatArray, la
         return _svg(figure)
 
 
+def draw_split(series: DemoSeries) -> str:
+    """Each member's part of the gain: its share, and what solidarity adds or takes."""
+    with _canvas(3.0) as (figure, axes):
+        place = np.arange(len(series.money))
+        share = np.array([one.amounts["share"] for one in series.money])
+        solidarity = np.array([one.amounts["solidarity"] for one in series.money])
+        axes.bar(place - 0.2, share, width=0.38, color=WITH, label="share of the gain")
+        axes.bar(place + 0.2, solidarity, width=0.38, color=LOCAL, label="solidarity (+ received, - given)")
+        axes.plot(place, share + solidarity, "_", color=INK, ms=26, mew=2.2, label="both together")
+        axes.axhline(0.0, color=INK, lw=0.7)
+        axes.grid(visible=False, axis="x")
+        if len(place) <= MOST_NAMED_MEMBERS:
+            names = [one.member for one in series.money]
+            axes.set_xticks(place, names, rotation=90 if len(place) > 14 else 0)
+        axes.set_ylabel(f"part of the gain [{series.currency}]")
+        axes.margins(x=0.01)
+        axes.legend(loc="upper left", ncols=3, bbox_to_anchor=(0.0, 1.16), borderaxespad=0.0)
+        return _svg(figure)
+
+
 def draw_solve_times(series: DemoSeries) -> str:
     """Seconds that each plan took, by the rung it came from."""
     with _canvas(2.6) as (figure, axes):

@@ -13,7 +13,10 @@ from rich.console import Console
 from rich.table import Table
 
 from controller.apps import figures
+from controller.apps.demo_options import STORE_NAME
 from controller.apps.demo_result import DemoSeries
+from controller.apps.demo_settlement import LINES
+from controller.apps.report_explanation import tell_one_member
 
 REPORT_NAME = "report.html"
 NOTHING = "-"
@@ -46,9 +49,13 @@ def write_report(folder: Path, result: Mapping[str, Any], series: DemoSeries, no
             "burden": figures.draw_by_member(series, before.burden_frac, after.burden_frac, "energy burden"),
             "access": figures.draw_by_member(series, before.access_frac, after.access_frac, "renewable access"),
             "solve": figures.draw_solve_times(series),
+            "split": figures.draw_split(series) if series.money else "",
         },
         members=_member_rows(series),
         parts=_cost_rows(result),
+        has_islanded=any(one.amounts["islanded"] for one in series.money),
+        money_sums={line: round(sum(one.amounts[line] for one in series.money), 6) + 0.0 for line in LINES},
+        explanation=tell_one_member(folder / STORE_NAME, tuple(series.members), series.currency),
     )
     path = folder / REPORT_NAME
     path.write_text(page, encoding="utf-8")
@@ -134,4 +141,12 @@ def print_summary(console: Console, result: Mapping[str, Any], report: Path) -> 
         f"{sent['expired']} expired; {result['shared_kwh']:.1f} kWh shared; "
         f"meters and store agree to {result['max_energy_residual_wh']:.2f} Wh"
     )
+    settlement = result["settlement"]
+    if settlement is not None:
+        is_exact = "exactly" if settlement["sum_equals_tariff"] else "which is NOT"
+        console.print(
+            f"Settled ({settlement['stage']}, {settlement['game']} game, {settlement['method']}): "
+            f"gain {_figure(settlement['gain'])} {currency}; the bills add up to "
+            f"{_figure(settlement['sum_of_bills'])} {currency}, {is_exact} the utility's tariff"
+        )
     console.print(f"Report: {report.resolve()}", soft_wrap=True)

@@ -6,7 +6,6 @@ import gc
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,7 @@ import numpy as np
 from config.currency import price_bound_per_kwh
 from config.schema import Site
 from config.tariff import Price, SeriesPrice
-from controller.loop.account import PeriodAccount
+from controller.apps.stored_past import load_account, load_history
 from controller.loop.bundling import bundle_watcher
 from controller.loop.controller import Controller
 from controller.loop.cycle import Cycle
@@ -22,7 +21,7 @@ from controller.loop.dispatcher import Dispatcher
 from controller.loop.intake import Intake
 from controller.loop.market import MarketListener
 from controller.loop.outcome_log import OutcomeLog
-from controller.loop.outlook import HISTORY_DAYS, Forecaster, MeteredHistory
+from controller.loop.outlook import Forecaster
 from controller.loop.planner import Planner
 from controller.loop.settling import IntervalSettler
 from controller.loop.solver_process import SolverProcess
@@ -30,9 +29,11 @@ from controller.loop.state_store import StateStore
 from controller.loop.triggers import ReplanRequests
 from controller.loop.watch import Watch
 from controller.loop.weigher import Weigher
+from controller.loop.weight_explanations import WeightExplainer
 from controller.record.bundles import BYTES_PER_MB, BundleFolder, BundleKeeper, bundle_folder, program_versions
 from controller.record.outbox import OutboxLimits
-from controller.record.reader import Reader
+from controller.record.settlement_process import SettlementProcess
+from controller.record.settlement_run import SettlementRun
 from controller.record.store import Store
 from devices.broker_address import BrokerAddress, Credentials
 from devices.clock import Clock
@@ -40,13 +41,14 @@ from devices.mqtt import MqttConnection
 from devices.registry import DeviceRegistry
 from devices.setpoint_publisher import SetpointPublisher
 from devices.telemetry_listener import TelemetryListener
-from models.domain.arrays import FloatArray
 from models.domain.errors import SiteFileError
-from models.domain.interval import floor_to_interval, local_day_of
+from models.domain.interval import local_day_of
 from models.domain.price_series import PriceSeries, parse_price_series
 from models.domain.tariff import PriceBook
 
 CONTROLLER_CLIENT_ID = "commonwatt-controller"
+QUICK_DEADLINE_S = 240.0
+"""A quick settlement of one day takes no longer [s]."""
 CONNECT_TIMEOUT_S = 10.0
 """Longest wait for the broker before the controller starts without it [s]."""
 
@@ -60,6 +62,8 @@ class Surroundings:
     credentials: Credentials | None
     rng: np.random.Generator
     is_dry_run: bool = False
+    is_quick: bool = False
+    """Settle days in bounded time, larger communities less exactly."""
 
 
 @asynccontextmanager
@@ -122,7 +126,7 @@ async def running_parts(site: Site, clock: Clock, surroundings: Surroundings) ->
             bus=bus,
             store=store,
         )
-        _keep_bundles(site, surroundings, controller, stack)
+        _add_slow_work(site, clock, store, surroundings, controller, stack)
         # Left in reverse: the publisher ends what is still open, and that is written down before the store closes.
         stack.push_async_callback(controller.finish)
         await stack.enter_async_context(publisher)
@@ -153,6 +157,30 @@ def _keep_bundles(site: Site, surroundings: Surroundings, controller: Controller
     controller.cycle.watchers.append(bundle_watcher(keeper, site.solver, program_versions()))
     controller.counted.append(keeper.counters)
     stack.push_async_callback(keeper.close)
+
+
+def _settle_days(site: Site, clock: Clock, store: Store, surroundings: Surroundings, controller: Controller) -> None:
+    deadline_s = QUICK_DEADLINE_S if surroundings.is_quick else site.settlement.deadline_s
+    controller.settlement = SettlementRun(
+        site=site,
+        clock=clock,
+        store=store,
+        process=SettlementProcess(clock, deadline_s=deadline_s),
+        read_prices=lambda: read_price_book(site),
+        is_quick=surroundings.is_quick,
+    )
+    controller.service.add("settlement", controller.settlement.run)
+
+
+def _add_slow_work(
+    site: Site, clock: Clock, store: Store, surroundings: Surroundings, controller: Controller, stack: AsyncExitStack
+) -> None:
+    """What is done beside the cycle: keeping bundles, settling days, explaining weights."""
+    _keep_bundles(site, surroundings, controller, stack)
+    _settle_days(site, clock, store, surroundings, controller)
+    explainer = WeightExplainer(site, store)
+    controller.cycle.watchers.append(explainer.note)
+    controller.service.add("weight explanations", explainer.run)
 
 
 async def _start_solver(site: Site, clock: Clock, stack: AsyncExitStack) -> SolverProcess:
@@ -240,40 +268,3 @@ def _read_series(site: Site, price: Price) -> PriceSeries | None:
         stamps=price.stamps,
         zone=site.zone,
     )
-
-
-def load_history(reader: Reader, site: Site, now_utc: datetime) -> MeteredHistory:
-    """Metered means of the last weeks from the store; what is not there is unknown."""
-    history = MeteredHistory(len(site.members), site.interval_min)
-    end_utc = floor_to_interval(now_utc, site.interval_min)
-    since_utc = end_utc - timedelta(days=HISTORY_DAYS)
-    rows = reader.metered(since_utc, end_utc)
-    if not rows:
-        return history
-    interval = timedelta(minutes=site.interval_min)
-    start_utc = min(start for start, _ in rows)
-    count = round((end_utc - start_utc) / interval)
-    index = {member.id: number for number, member in enumerate(site.members)}
-    demand_kw = np.full((len(site.members), count), np.nan)
-    pv_kw = np.full((len(site.members), count), np.nan)
-    scale = 1000.0 * (interval / timedelta(hours=1))
-    for start, row in rows:
-        column = round((start - start_utc) / interval)
-        if row.member in index and 0 <= column < count:
-            _put(demand_kw, index[row.member], column, row.demand_wh, scale)
-            _put(pv_kw, index[row.member], column, row.pv_wh, scale)
-    history.load(start_utc, demand_kw, pv_kw)
-    return history
-
-
-def _put(values: FloatArray, row: int, column: int, energy_wh: int | None, scale: float) -> None:
-    if energy_wh is not None:
-        values[row, column] = energy_wh / scale
-
-
-def load_account(reader: Reader, site: Site, now_utc: datetime) -> PeriodAccount:
-    """The billing period so far from the store: only intervals that the community shared count."""
-    account = PeriodAccount(site, now_utc)
-    since_utc = account.period.start_utc
-    account.add([settled for settled in reader.settled(since_utc, now_utc) if settled.allocations])
-    return account

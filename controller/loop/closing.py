@@ -52,6 +52,7 @@ class IntervalCloser:
 
     def __init__(self, site: Site, settler: IntervalSettler, account: PeriodAccount, forecaster: Forecaster) -> None:
         """Start with nothing to close."""
+        self._site = site
         self._interval = timedelta(minutes=site.interval_min)
         self._settler = settler
         self._account = account
@@ -93,7 +94,10 @@ class IntervalCloser:
             return None
         price = self._forecaster.price_of(interval.start_utc, self.supply_demand_ratio)
         newest = {} if is_late else snapshot.fresh
-        closed = self._settler.close(interval.start_utc, counted, newest, price, interval.weights)
+        curtailed = [
+            member.id for member, is_cut in zip(self._site.members, interval.is_curtailed, strict=True) if is_cut
+        ]
+        closed = self._settler.close(interval.start_utc, counted, newest, price, interval.weights, curtailed)
         self._account.add((closed.settled,))
         self._learn(closed, interval.is_curtailed)
         return closed

@@ -14,6 +14,7 @@ from controller.loop.market import MarketListener
 from controller.loop.service import Service
 from controller.loop.timer import interval_ticks
 from controller.loop.triggers import ReplanRequests
+from controller.record.settlement_run import SettlementRun
 from controller.record.store import Store
 from devices.clock import Clock
 from devices.telemetry_listener import TelemetryListener
@@ -54,6 +55,8 @@ class Controller:
         self._last_faults: tuple[str, ...] = ()
         self.counted: list[Callable[[], Mapping[str, int]]] = []
         """Further counters that are written down with the others."""
+        self.settlement: SettlementRun | None = None
+        """Settles days that have ended; set by whoever wires it."""
         self.cycle = cycle
         self.service = Service(clock)
         cycle.watchers.append(self._note_cycle)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from config.gateways import Device
-from config.members import Battery, Ev
 from config.schema import Site
 from controller.record.quantities import WH_PER_KWH, to_wh
 from controller.record.records import DeviceRow
@@ -23,8 +22,8 @@ class DeviceMetering:
         self._interval_h = site.interval_min / 60.0
         self._capacity_kwh: dict[tuple[str, str], float] = {}
         for member in site.members:
-            for asset in (*member.batteries, *member.evs):
-                self._capacity_kwh[member.id, asset.id] = _capacity_kwh(asset)
+            self._capacity_kwh |= {(member.id, battery.id): battery.capacity_kwh for battery in member.batteries}
+            self._capacity_kwh |= {(member.id, car.id): car.capacity_kwh for car in member.evs}
         found = [(DeviceKey(gateway.id, device.id), device) for gateway in site.gateways for device in gateway.devices]
         self._devices = sorted((pair for pair in found if pair[1].kind in KINDS), key=lambda pair: pair[0])
         self._offered_kw: dict[DeviceKey, float] = {}
@@ -90,7 +89,3 @@ class DeviceMetering:
             return None
         offered_kwh = sum(known) / len(known) * self._interval_h
         return max(0, round(WH_PER_KWH * (offered_kwh - energy.export_kwh)))
-
-
-def _capacity_kwh(asset: Battery | Ev) -> float:
-    return asset.capacity_kwh

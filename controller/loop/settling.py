@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
 
 from config.schema import Site
+from controller.loop.device_metering import DeviceMetering
 from controller.loop.metering import MemberEnergy, batteries_of, meter_batteries, meter_interval
 from controller.record.quantities import to_micro, to_wh
 from controller.record.records import AllocationRow, MeteredRow, Prices, SettledInterval
@@ -53,6 +54,7 @@ class IntervalSettler:
     def __init__(self, site: Site) -> None:
         """Start with batteries whose contents are of unknown origin, counted as grid energy."""
         self._site = site
+        self._devices = DeviceMetering(site)
         self._batteries = batteries_of(site)
         self._traits = BatteryTraits(
             member=np.array([index for _, index, _ in self._batteries], dtype=np.int64),
@@ -70,6 +72,7 @@ class IntervalSettler:
         newest: Mapping[DeviceKey, Reading],
         price: PriceNow,
         weights: FloatArray,
+        curtailed: Collection[str] = (),
     ) -> ClosedInterval:
         """Settle the interval that began at ``start_utc``.
 
@@ -79,6 +82,7 @@ class IntervalSettler:
             newest: Fresh readings, for the batteries' state of charge at its end.
             price: Prices in force.
             weights: [N] weights in force, for the ``equity`` key.
+            curtailed: Members whose PV was limited in it.
         """
         energies = meter_interval(self._site, counted)
         prices = price_intervals(
@@ -100,6 +104,7 @@ class IntervalSettler:
                 _metered_row(member.id, energy) for member, energy in zip(self._site.members, energies, strict=True)
             ),
             allocations=self._allocations(energies, shared, money, coloured, weights, price),
+            devices=self._devices.describe(counted, newest, curtailed),
         )
         return ClosedInterval(settled=settled, energies=energies)
 

@@ -14,6 +14,7 @@ from controller.loop.account import PeriodAccount
 from models.domain.arrays import FloatArray
 from models.domain.errors import PolicyError
 from models.domain.interval import Span, local_day_of
+from models.explanation.weight import WeightCase
 from models.fairness.access import weigh_access
 from models.fairness.burden import weigh_burden
 from models.fairness.indices import find_worst, measure_gini
@@ -46,6 +47,8 @@ class Weighing:
     """Why there is no proposal, or why it was not used."""
     has_changed: bool
     """New weights came into force just now."""
+    case: WeightCase | None = None
+    """The proposal that came into force just now, to be explained."""
     figures: dict[str, float | None]
     """Community figures: worst burden, Ginis, and how many proposals were limited."""
 
@@ -106,8 +109,15 @@ class Weigher:
             proposed=None if decision.proposal is None else decision.proposal.weight,
             problem=decision.problem,
             has_changed=decision.has_changed,
+            case=self._note_case(state, decision),
             figures=_figures(state, decision),
         )
+
+    def _note_case(self, state: EquityState, decision: WeightDecision) -> WeightCase | None:
+        policy, proposal = self._policy, decision.proposal
+        if not decision.has_changed or proposal is None or policy is None or isinstance(policy, PolicyError):
+            return None
+        return WeightCase(policy=policy, state=state, proposal=proposal)
 
     def _observe(self, now_utc: datetime, account: PeriodAccount) -> EquityState:
         totals = account.totals()

@@ -139,6 +139,7 @@ class ExportReadBack:
         found: set[tuple[str, ...]] = set()
         for series in map(json.loads, body.splitlines()):
             if time_s * 1000 in series["timestamps"]:
+                # The bucket is a label ``db`` in some versions and none in others; no tag of ours has that name.
                 labels = {name: value for name, value in series["metric"].items() if name not in {"__name__", "db"}}
                 found.add((series["metric"]["__name__"], *_flat(labels), str(time_s)))
         return found

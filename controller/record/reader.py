@@ -90,7 +90,8 @@ class Reader:
         """Sums by member, in order of member id."""
         rows = self._rows(
             "SELECT member, sum(billed_micro) AS billed_micro, sum(own_wh + community_wh + grid_wh) AS consumption_wh,"
-            " sum(use_wh) AS use_wh, sum(renewable_wh) AS renewable_wh, sum(shared_wh) AS shared_wh, sum(sold_wh) AS sold_wh,"
+            " sum(use_wh) AS use_wh, sum(renewable_wh) AS renewable_wh, sum(shared_wh) AS shared_wh,"
+            " sum(sold_wh) AS sold_wh,"
             " count(*) AS intervals FROM newest_allocations WHERE start_s >= ? AND start_s < ?"
             " GROUP BY member ORDER BY member",
             _range_s(since_utc, until_utc),

@@ -16,10 +16,12 @@ from typing import TypeVar
 from numpy.random import Generator
 
 from controller.record.connection import translated
+from controller.record.day_posting import PostedDay
 from controller.record.outbox import OutboxLimits
 from controller.record.outcomes import OutcomeCount, OutcomeRecord
 from controller.record.reader import Reader
-from controller.record.records import IntervalRecord, SettledInterval
+from controller.record.records import ExplanationRow, IntervalRecord, SettledInterval
+from controller.record.settlement_job import ComputedDay, DayJob
 from controller.record.transactions import Transactions
 from models.domain.errors import StoreError
 from models.domain.setpoint import Setpoint
@@ -97,6 +99,14 @@ class Store:
         """
         await self._call(lambda: self._transactions.commit_settled(settled, is_forwarded=is_forwarded))
 
+    async def commit_day(self, job: DayJob, computed: ComputedDay, settled_utc: datetime) -> PostedDay:
+        """Make a settled day durable: bills, ledger entries and explanations, or nothing of it.
+
+        Raises:
+            StoreError: nothing was written.
+        """
+        return await self._call(lambda: self._transactions.commit_day(job, computed, settled_utc))
+
     async def add_setpoints(self, decision_id: str, setpoints: Sequence[Setpoint]) -> None:
         """Make renewals of a decision's setpoints durable before they are published.
 
@@ -104,6 +114,14 @@ class Store:
             StoreError: nothing was written; they must not be published.
         """
         await self._call(lambda: self._transactions.add_setpoints(decision_id, setpoints))
+
+    async def add_explanations(self, decision_id: str, rows: Sequence[ExplanationRow]) -> None:
+        """Explain a committed decision further; such rows are not forwarded.
+
+        Raises:
+            StoreError: nothing was written, or there is no such decision.
+        """
+        await self._call(lambda: self._transactions.add_explanations(decision_id, rows))
 
     async def record_outcomes(self, record: OutcomeRecord) -> OutcomeCount:
         """Note how setpoints went, and the cycle. An outcome for a setpoint that has ended is ignored.

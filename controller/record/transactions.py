@@ -12,6 +12,7 @@ from typing import TypeVar
 from numpy.random import Generator
 
 from controller.record.connection import open_writable, transaction
+from controller.record.day_posting import PostedDay
 from controller.record.line_protocol import Point
 from controller.record.lock import StoreLock
 from controller.record.migrations import migrate
@@ -21,7 +22,7 @@ from controller.record.points import PointContext, dispatch_tags, outcome_point,
 from controller.record.pseudonyms import Pseudonyms
 from controller.record.quantities import to_epoch_ms
 from controller.record.reader import Reader
-from controller.record.records import IntervalRecord, SettledInterval
+from controller.record.records import ExplanationRow, IntervalRecord, SettledInterval
 from controller.record.setpoint_rows import (
     expire_earlier,
     insert_cycle,
@@ -29,7 +30,9 @@ from controller.record.setpoint_rows import (
     to_setpoint,
     update_outcome,
 )
-from controller.record.writer import insert_decision, insert_settled
+from controller.record.settled_day import write_settlement
+from controller.record.settlement_job import ComputedDay, DayJob
+from controller.record.writer import insert_decision, insert_later_explanations, insert_settled
 from models.domain.errors import StoreError
 from models.domain.setpoint import Setpoint
 
@@ -103,10 +106,23 @@ class Transactions:
                     end_ms = to_epoch_ms(interval.start_utc) + interval.duration_s * 1000
                     self._queue(connection, _points_of(interval), end_ms)
 
+    def commit_day(self, job: DayJob, computed: ComputedDay, settled_utc: datetime) -> PostedDay:
+        """A settled day: bills, ledger and explanations."""
+        with self._transaction() as connection:
+            created_ms = to_epoch_ms(settled_utc)
+            return write_settlement(
+                connection, job, computed, settled_utc, lambda points: self._queue(connection, points, created_ms)
+            )
+
     def add_setpoints(self, decision_id: str, setpoints: Sequence[Setpoint]) -> None:
         """Renewals of a decision's setpoints."""
         with self._transaction() as connection:
             insert_setpoints(connection, decision_id, setpoints, epoch=self.epoch, is_renewal=True)
+
+    def add_explanations(self, decision_id: str, rows: Sequence[ExplanationRow]) -> None:
+        """What was found out on a decision after its commit; it stays here, nothing of it is forwarded."""
+        with self._transaction() as connection:
+            insert_later_explanations(connection, decision_id, rows)
 
     def record_outcomes(self, record: OutcomeRecord) -> OutcomeCount:
         """The second transaction of a cycle."""

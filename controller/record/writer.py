@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 
@@ -43,9 +44,23 @@ def insert_decision(connection: sqlite3.Connection, record: IntervalRecord, epoc
         {**_decision_columns(decision), **texts, "start_s": start_s, "epoch": epoch},
     )
     for explanation in record.explanations:
-        _insert_explanation(connection, decision, explanation, start_s)
+        _insert_explanation(connection, decision.decision_id, explanation, start_s)
     for state in record.asset_states:
         _insert_asset_state(connection, decision.decision_id, state)
+
+
+def insert_later_explanations(connection: sqlite3.Connection, decision_id: str, rows: Sequence[ExplanationRow]) -> None:
+    """What was found out on a decision after it was committed.
+
+    Raises:
+        StoreError: there is no such decision.
+    """
+    found = connection.execute("SELECT start_s FROM decisions WHERE decision_id = ?", (decision_id,)).fetchone()
+    if found is None:
+        message = f"decision {decision_id} is not on record, so it cannot be explained"
+        raise StoreError(message)
+    for row in rows:
+        _insert_explanation(connection, decision_id, row, found[0])
 
 
 def insert_settled(connection: sqlite3.Connection, settled: SettledInterval) -> None:
@@ -141,14 +156,14 @@ def _decision_columns(decision: DecisionRow) -> dict[str, object]:
 
 
 def _insert_explanation(
-    connection: sqlite3.Connection, decision: DecisionRow, row: ExplanationRow, decision_start_s: int
+    connection: sqlite3.Connection, decision_id: str, row: ExplanationRow, decision_start_s: int
 ) -> None:
     start_s = decision_start_s if row.interval_start_utc is None else to_epoch_s(row.interval_start_utc)
     place = f"explanation of {row.topic}"
     connection.execute(
         "INSERT INTO explanations VALUES (?, ?, ?, ?, ?, ?, ?)",
         (
-            decision.decision_id,
+            decision_id,
             row.member,
             row.topic,
             start_s,

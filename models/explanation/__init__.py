@@ -1,5 +1,10 @@
-"""Why a figure is as it is, from what was computed.
+"""Why a figure is as it is, from what was computed: parts that add up, and sentences.
 
-Reading order: ``setpoint`` (reason codes of a plan's first step). May import ``config`` and every other
-package of ``models``.
+Reading order. Money: ``benefit`` (the lines of a day's benefit), ``time_parts`` and ``asset_parts`` (of the plain
+share), ``remembered_costs`` (so that nothing is solved twice), ``peak``; ``weight`` (why a weight changed). Dispatch:
+``setpoint`` (reason, limits, marginal price), ``counterfactual`` (what would have been otherwise). Words: ``language``,
+then ``day_parts``, ``day_wording``, ``peak_wording``, ``weight_wording``, ``setpoint_wording``, ``interval_wording``,
+``labels``; their translations are in ``locale/`` (data, read by ``controller.record.catalogues``).
+
+May import ``config`` and every other package of ``models``.
 """

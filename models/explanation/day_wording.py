@@ -27,7 +27,7 @@ ALONE_COST = mark("Alone, the day would have cost you {amount}.")
 ALONE_EARNED = mark("Alone, the day would have earned you {amount}.")
 TOGETHER_COST = mark("Together, it cost you {amount}.")
 TOGETHER_EARNED = mark("Together, it earned you {amount}.")
-WEAR = mark("That includes {amount} for the wear of your own battery, which is on no bill.")
+WEAR = mark("The wear of your own battery, {amount}, is already counted in that; it is on no bill.")
 ISLANDED_PAID = mark("While the grid was away, you also paid {amount} for your neighbours' energy.")
 ISLANDED_EARNED = mark(
     "While the grid was away, you also received {amount} for energy that you gave to your neighbours."
@@ -46,7 +46,7 @@ LESS_THAN_EQUAL = mark(
 ABOUT_EQUAL = mark("Your home's own part counts as {plain}, about as much as an equal part for every home, {equal}.")
 OWN_PART = mark("Your home's own part counts as {plain}.")
 ADJUSTED = mark(
-    "The agreed weights change that by {weighting}, the day as it really went by {scaling}, "
+    "The agreed weights change your own part by {weighting}, the day as it really went by {scaling}, "
     "solidarity among the members by {solidarity}, and rounding by {rounding}."
 )
 CARRIED = mark("Another {amount} come from earlier losses that are now given back.")
@@ -77,7 +77,8 @@ MOSTLY_BY = {
 
 LOWERED_BY = {
     Asset.DEMAND: mark(
-        "Your home's consumption lowered your own part by {amount}: what you used yourself could not be shared."
+        "Using your own energy lowered your own part by {amount}, as it could not be shared. "
+        "That is no loss: what it saves you at home is already in what the day would have cost you alone."
     ),
     Asset.PV: mark(
         "Your solar panels lowered your own part by {amount}: with them you needed less from your neighbours. "

@@ -8,7 +8,7 @@ whole millionths of a log weight.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -38,6 +38,10 @@ class WeightInput(StrEnum):
     LAST_SHARE = "last_share_frac"
 
 
+INPUT_SETS = 1 << len(WeightInput)
+"""Sets of inputs that are evaluated for each member."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WeightChange:
     """Why a log weight changed; the parts add up to the change [millionths]."""
@@ -58,25 +62,41 @@ class WeightChange:
         return self.reference_micro + sum(self.by_input_micro.values()) + self.limit_micro + self.projection_micro
 
 
-def explain_weight(policy: WeightPolicy, state: EquityState, proposal: Proposal, member: int) -> WeightChange:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeightCase:
+    """A proposal that came into force, with what it was made from."""
+
+    policy: WeightPolicy
+    state: EquityState
+    """That the policy saw, with the weights in force before."""
+    proposal: Proposal
+
+
+def explain_weight(case: WeightCase, member: int) -> WeightChange:
     """Take the change of one member's weight apart, with 256 evaluations of the policy.
 
     Args:
-        policy: which made the proposal.
-        state: that it saw, with the weights in force before.
-        proposal: what it proposed, and what the limits left of it.
+        case: the proposal.
         member: position of the member.
 
     Raises:
         PolicyError: the policy failed on a state between the member's and the mean.
     """
-    inputs = tuple(WeightInput)
-    steps = np.array([_step_with(policy, state, member, code) for code in range(1 << len(inputs))])
+    return attribute_change(case, member, evaluate_steps(case, member, range(INPUT_SETS)))
+
+
+def evaluate_steps(case: WeightCase, member: int, codes: Sequence[int]) -> list[float]:
+    """The member's step for sets of inputs: those in a set (bit i: input i) are its own, the others the mean."""
+    return [_step_with(case.policy, case.state, member, code) for code in codes]
+
+
+def attribute_change(case: WeightCase, member: int, steps: Sequence[float]) -> WeightChange:
+    """Split a change of weight, given the steps of all sets of inputs by code."""
+    inputs, proposal = tuple(WeightInput), case.proposal
     reference = float(steps[0])
-    game = TabulatedGame(steps - reference)
-    values = find_exact_values(game)
+    values = find_exact_values(TabulatedGame(np.array(steps) - reference))
     step, limited = float(proposal.log_weight_step[member]), float(proposal.limited_step[member])
-    before, after = float(state.weight[member]), float(proposal.weight[member])
+    before, after = float(case.state.weight[member]), float(proposal.weight[member])
     # Differences of rounded totals, so that the parts lead exactly to the rounded change.
     ends = [round(MICRO * value) for value in (reference, step, limited, math.log(after / before))]
     exact = MICRO * values

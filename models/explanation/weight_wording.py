@@ -23,6 +23,10 @@ LIMITED = mark(
     "One step is limited, and the weights of all homes are scaled so that their average stays 1; "
     "together this changed your weight by {change}."
 )
+PRESENT = mark(
+    "Moving on from the present weight accounts for {change}: "
+    "step by step, weights follow what the figures of each home call for."
+)
 MAIN_REASONS = {
     WeightInput.BURDEN: mark(
         "What mattered most were your energy costs so far in this billing period, "
@@ -49,7 +53,7 @@ MAIN_REASONS = {
         "compared with the community's average: it changed your weight by {change}."
     ),
 }
-"""Inputs that may be named; neither the present weight nor what the by-law says of a member is among them."""
+"""Inputs that may be the main reason; the present weight has a sentence of its own, for everyone."""
 
 
 def word_weight(change: WeightChange, from_day: date, language: Language) -> str:
@@ -68,5 +72,8 @@ def _sentences(change: WeightChange, from_day: date, language: Language) -> Iter
     name = max(parts, key=lambda one: abs(parts[one]))
     if parts[name]:
         yield language.say(MAIN_REASONS[name], change=language.percent_change(math.exp(parts[name] / MICRO)))
+    yield language.say(
+        PRESENT, change=language.percent_change(math.exp(change.by_input_micro[WeightInput.WEIGHT] / MICRO))
+    )
     held = change.limit_micro + change.projection_micro
     yield language.say(LIMITED, change=language.percent_change(math.exp(held / MICRO)))

@@ -94,7 +94,7 @@ def test_the_same_seed_gives_the_same_day_whatever_the_hash_seed(result: dict[st
 def test_the_report_needs_nothing_from_elsewhere(result: dict[str, Any], output: Path) -> None:
     assert result["intervals"] == 96
     page = (output / "report.html").read_text(encoding="utf-8")
-    assert page.count("<svg") == 7
+    assert page.count("<svg") == 8
     assert not re.search(r"""(?:src|href)\s*=\s*["'](?:https?:)?//""", page)
     assert "url(http" not in page
     assert json.loads((output / "result.json").read_text()) == result

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from config.schema import Site
-from controller.apps.wiring import load_account, load_history, read_price_book
+from controller.apps.stored_past import load_account, load_history
+from controller.apps.wiring import read_price_book
 from controller.loop.settling import IntervalSettler, PriceNow
 from controller.record.records import SettledInterval
 from controller.record.store import Store

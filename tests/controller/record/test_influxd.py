@@ -115,9 +115,6 @@ async def test_reading_back_finds_a_missing_and_a_different_field_and_a_refusal_
         ]
         assert sink.read_back(wanted) == Readable(missing=frozenset({1, 2, 3, 4, 5}))
         sink.close()
-        connection = sqlite3.connect(path)
-        connection.close()
-        path.unlink()
         store = await open_store(path)
         await store.commit_interval(record(1))
         await store.close(START)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from config.operation import ByLaw
 from models.domain.arrays import FloatArray
-from models.explanation.weight import MICRO, WeightInput, explain_weight
+from models.explanation.weight import MICRO, WeightCase, WeightInput, explain_weight
 from models.policy.observation import EquityState, Observation, observe
 from models.policy.rule import BurdenRule
 from models.policy.weights import propose
@@ -56,7 +56,7 @@ def test_the_parts_add_up_to_the_change_of_the_log_weight(seed: int, members: in
     state, policy = draw_state(members, seed), EverythingPolicy()
     proposal = propose(policy, observe(state), state.weight, LAW, most)
     for member in range(members):
-        change = explain_weight(policy, state, proposal, member)
+        change = explain_weight(WeightCase(policy=policy, state=state, proposal=proposal), member)
         assert change.change_micro == round(MICRO * math.log(proposal.weight[member] / state.weight[member]))
         by_inputs = change.reference_micro + sum(change.by_input_micro.values())
         assert by_inputs == pytest.approx(MICRO * proposal.log_weight_step[member], abs=1.0)
@@ -67,7 +67,7 @@ def test_an_input_that_the_policy_does_not_read_has_no_part() -> None:
     state = draw_state(5, 3)
     proposal = propose(BurdenRule(), observe(state), state.weight, LAW, 0.25)
     for member in range(5):
-        change = explain_weight(BurdenRule(), state, proposal, member)
+        change = explain_weight(WeightCase(policy=BurdenRule(), state=state, proposal=proposal), member)
         # The rule reads the weight and the burden alone.
         unread = (name for name in WeightInput if name not in (WeightInput.WEIGHT, WeightInput.BURDEN))
         assert all(change.by_input_micro[name] == 0 for name in unread)
@@ -84,7 +84,7 @@ def test_a_member_at_the_mean_of_everything_owes_nothing_to_its_inputs() -> None
     middle = replace(state, **figures)  # type: ignore[arg-type]
     policy = EverythingPolicy()
     proposal = propose(policy, observe(middle), middle.weight, LAW, 0.25)
-    change = explain_weight(policy, middle, proposal, 0)
+    change = explain_weight(WeightCase(policy=policy, state=middle, proposal=proposal), 0)
     assert not any(change.by_input_micro.values())
     assert change.reference_micro == pytest.approx(MICRO * proposal.log_weight_step[0], abs=1.0)
 
@@ -98,6 +98,6 @@ def test_two_inputs_that_act_alike_have_the_same_part() -> None:
     state = draw_state(4, 9)
     same = replace(state, last_share_frac=state.access_frac)
     proposal = propose(Sum(), observe(same), same.weight, LAW, 5.0)
-    change = explain_weight(Sum(), same, proposal, 2)
+    change = explain_weight(WeightCase(policy=Sum(), state=same, proposal=proposal), 2)
     parts = change.by_input_micro
     assert parts[WeightInput.ACCESS] == pytest.approx(parts[WeightInput.LAST_SHARE], abs=1.0)
