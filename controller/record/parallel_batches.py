@@ -51,7 +51,7 @@ def connect_cluster(address: str) -> object:
     try:
         from distributed import Client
     except ModuleNotFoundError as error:
-        raise SettlementError("--dask needs Dask: pip install 'commonwatt[dask]'") from error
+        raise SettlementError("--dask needs Dask: pip install distributed") from error
     try:
         return Client(address, timeout=10)
     except (OSError, ValueError) as error:

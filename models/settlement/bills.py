@@ -8,7 +8,7 @@ import numpy as np
 
 from models.domain.errors import SettlementError
 from models.settlement.arrays import FloatArray, IntArray, freeze
-from models.settlement.gain_split import GainSplit
+from models.settlement.gain_split import GainOutcome, GainSplit
 from models.settlement.rounding import round_to_total
 from models.settlement.solidarity import Solidarity
 
@@ -73,7 +73,7 @@ def round_bills(
     """
     wear = _round_line(exact.wear_eur * minor_per_unit)
     alone_total = round(float(exact.stand_alone_eur.sum()) * minor_per_unit)
-    if split.share_eur.sum() >= 0.0:
+    if split.outcome is not GainOutcome.LOSS:
         # Rounding must not turn a gain of nothing into a loss of one minor unit.
         alone_total = max(alone_total, utility_minor + int(wear.sum()))
     alone = round_to_total(_shifted(exact.stand_alone_eur * minor_per_unit, alone_total), alone_total)

@@ -13,6 +13,9 @@ from models.settlement.shapley import Weighting, apply_weights
 LEAST_GAME_EUR = 0.01
 """A game worth no more than a cent has no shape to scale: whatever was realised is split by throughput."""
 
+LEAST_LOSS_EUR = 1e-6
+"""Below this a negative gain is the float error of a day's sums, and no loss to flag."""
+
 
 class GainOutcome(StrEnum):
     """What a day brought."""
@@ -99,7 +102,7 @@ def split_gain(
     game_eur = float(weighted.sum())
     repaid = carried * (min(1.0, max(gain, 0.0) / float(carried.sum())) if carried.any() else 0.0)
     left = max(gain, 0.0) - float(repaid.sum())
-    if gain < 0.0:
+    if gain <= -LEAST_LOSS_EUR:
         outcome = GainOutcome.LOSS
         scaled = np.zeros(shape)
     elif game_eur > LEAST_GAME_EUR:

@@ -1,4 +1,4 @@
-"""One course of the closed loop: the product's settling, outlook, problem and plan, on simulated homes, without MQTT."""
+"""One course of the closed loop: the product's settling, outlook and plan on simulated homes, without MQTT."""
 
 from __future__ import annotations
 
@@ -57,8 +57,15 @@ class PlanRefusedError(Exception):
 class RollingLoop:
     """Plans every interval of the window from what the homes' devices say, and applies each plan's first step."""
 
-    def __init__(self, world: World, solver: Solver, foresight: Foresight) -> None:
-        """Set the homes to the end of the history and load it into the forecaster."""
+    def __init__(self, world: World, solver: Solver, foresight: Foresight, *, assumed_peak_kw: float = 0.0) -> None:
+        """Set the homes to the end of the history and load it into the forecaster.
+
+        Args:
+            world: The community and its days.
+            solver: Solves every plan.
+            foresight: What plans know of the future.
+            assumed_peak_kw: Peak that plans take as paid for from the start [kW].
+        """
         site, interval_s = world.site, world.site.interval_min * 60.0
         self._world, self._solver, self._foresight = world, solver, foresight
         self.homes = Neighbourhood(
@@ -71,11 +78,10 @@ class RollingLoop:
         )
         history = MeteredHistory(len(site.members), site.interval_min)
         past = world.history
-        history.load(
-            past.start_utc, interval_means(world, past.demand_kwh), interval_means(world, past.pv_kwh)
-        )
+        history.load(past.start_utc, interval_means(world, past.demand_kwh), interval_means(world, past.pv_kwh))
         self._forecaster = Forecaster(site, world.prices, history)
         self._account = PeriodAccount(site, world.start_utc)
+        self._account.peak_kw = assumed_peak_kw
         self._closer = IntervalCloser(site, IntervalSettler(site), self._account, self._forecaster)
         self._devices = controlled_devices(site)
         every = [DeviceKey(gateway.id, device.id) for gateway in site.gateways for device in gateway.devices]

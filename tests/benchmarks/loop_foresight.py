@@ -91,13 +91,11 @@ def needed_until(session: EvSession, ev: Ev, end_utc: datetime, needed_kwh: floa
     return max(0.0, needed_kwh - later_h * ev.charge_limit_kw * ev.charge_efficiency_frac)
 
 
-def make_ev_data(
-    row: int, ev: Ev, needed_kwh: float, steps: tuple[int, int], dearest_eur_per_kwh: float, *, has_least: bool = True
-) -> EvData:
+def make_ev_data(row: int, ev: Ev, needed_kwh: float, steps: tuple[int, int], dearest_eur_per_kwh: float) -> EvData:
     """A car of the problem; ``steps``: the first and the last in which it can charge."""
     return EvData(
         member=row,
-        charge_min_kw=min(ev.charge_min_kw, ev.charge_limit_kw) if has_least else 0.0,
+        charge_min_kw=min(ev.charge_min_kw, ev.charge_limit_kw),
         charge_limit_kw=ev.charge_limit_kw,
         charge_efficiency_frac=ev.charge_efficiency_frac,
         energy_needed_kwh=needed_kwh,

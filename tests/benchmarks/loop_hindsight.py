@@ -1,7 +1,7 @@
 """The best that could have been done, all data known: the full-resolution problem, and the least possible peak.
 
-Both are bounds of what the simulated homes can do: cars may charge at less than their least current, because a car
-that gets full within an interval has a mean power below it too.
+Charging is 0 or at least the car's minimum in every step of the optimum, and anything in between for the least peak,
+which is a bound from the relaxed problem.
 """
 
 from __future__ import annotations
@@ -29,7 +29,6 @@ from tests.benchmarks.loop_figures import Flows
 from tests.benchmarks.loop_foresight import find_ev, make_ev_data, needed_until
 from tests.benchmarks.loop_world import World
 
-NO_LIMIT_KW = 1e5
 NEGLIGIBLE_KWH = 1e-6
 """Stored energy is compared within this: the solver's tolerance [kWh]."""
 
@@ -68,7 +67,9 @@ def pose_hindsight(
     after = tuple(end_utc + timedelta(hours=hour) for hour in range(24))
     stored_value = float(np.mean(world.prices.prices(after, np.ones(24)).import_price_eur_per_kwh))
     if billing_period_index(starts, site.zone)[-1] or any(_is_running(state) for state in states.values()):
-        raise HindsightError(f"from {start_utc} to {end_utc}: two billing periods, or an appliance running at the start")
+        raise HindsightError(
+            f"from {start_utc} to {end_utc}: two billing periods, or an appliance running at the start"
+        )
     members, steps = len(site.members), len(starts)
     batteries = _batteries(world, states, stored_value)
     evs = _evs(world, start_utc, end_utc, states, float(np.max(prices.import_price_eur_per_kwh)))
@@ -157,7 +158,7 @@ def _evs(
         needed_kwh = needed_until(session, ev, end_utc, max(0.0, remaining_kwh(session, states, start_utc)))
         first = max(0, (session.arrival_utc - start_utc) // world.interval)
         last = (min(session.departure_utc, end_utc) - start_utc) // world.interval - 1
-        found.append(make_ev_data(row, ev, needed_kwh, (first, last), dearest_eur_per_kwh, has_least=False))
+        found.append(make_ev_data(row, ev, needed_kwh, (first, last), dearest_eur_per_kwh))
     return tuple(found)
 
 
@@ -165,7 +166,9 @@ def _runs(world: World, start_utc: datetime, end_utc: datetime) -> tuple[RunData
     inside = [one for one in world.profile.runs if one.latest_end_utc > start_utc and one.requested_utc < end_utc]
     for run in inside:
         if run.requested_utc < start_utc or run.latest_end_utc > end_utc:
-            raise HindsightError(f"the run of {run.asset_id} asked for at {run.requested_utc} crosses an edge of the span")
+            raise HindsightError(
+                f"the run of {run.asset_id} asked for at {run.requested_utc} crosses an edge of the span"
+            )
     return tuple(_run_data(world, run, start_utc, end_utc) for run in inside)
 
 
@@ -218,7 +221,9 @@ def serve_alike(
     """
     sessions = present_sessions(world, world.start_utc, world.end_utc)
     evs = tuple(
-        replace(data, energy_needed_kwh=max(0.0, remaining_kwh(one, start, world.start_utc) - _left_kwh(world, one, end)))
+        replace(
+            data, energy_needed_kwh=max(0.0, remaining_kwh(one, start, world.start_utc) - _left_kwh(world, one, end))
+        )
         for data, one in zip(problem.evs, sessions, strict=True)
     )
     return replace(problem, evs=evs)

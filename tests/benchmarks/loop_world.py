@@ -1,4 +1,4 @@
-"""What a simulated week of the closed loop is given: site, homes on the interval grid, prices, history, and its span."""
+"""What simulated days of the closed loop are given: site, homes on the interval grid, prices, history, span."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from models.profiles.generator import generate
 from models.profiles.profiles import CommunityProfile, EvSession, ShiftableRun
 
 FIRST_DAY = date(2026, 5, 12)
-"""A Tuesday in spring: sun by day, a need for it in the evening; the week and the day after lie in one month."""
+"""A Tuesday in spring: sun by day, a need for it in the evening."""
 HISTORY_DAYS = 14
 """Days that forecasts are made from; played without a controller."""
 AFTER_DAYS = 1
@@ -64,10 +64,10 @@ class World:
         return series_kw[:, first:last]
 
 
-def build_world(members: int, days: int, seed: int) -> World:
+def build_world(members: int, days: int, seed: int, first_day: date = FIRST_DAY) -> World:
     """An invented community and its days."""
     site = compose_site(members, seed)
-    edges = [settlement_day(FIRST_DAY + timedelta(days=number), site.zone).start_utc for number in _day_numbers(days)]
+    edges = [settlement_day(first_day + timedelta(days=number), site.zone).start_utc for number in _day_numbers(days)]
     history_utc, start_utc, end_utc, after_utc, seen_utc = (edge.astimezone(UTC) for edge in edges)
     raw = generate(site, history_utc, seen_utc, seed=seed, step_s=site.interval_min * 60)
     profile = snap(site, raw)
@@ -77,9 +77,7 @@ def build_world(members: int, days: int, seed: int) -> World:
         profile=profile,
         prices=PriceBook(tariff=site.tariff, zone=site.zone),
         history=history,
-        uncontrolled=run_uncontrolled(
-            site, profile, start_utc=start_utc, end_utc=end_utc, states=history.end_states
-        ),
+        uncontrolled=run_uncontrolled(site, profile, start_utc=start_utc, end_utc=end_utc, states=history.end_states),
         start_utc=start_utc,
         end_utc=end_utc,
         after_utc=after_utc,
