@@ -46,7 +46,7 @@ def test_an_empty_ledger_is_whole(tmp_path: Path) -> None:
     "statement, words",
     [
         (
-            "UPDATE ledger SET content = replace(content, '\"utility\",-', '\"utility\",-1') WHERE sequence = 0",
+            "UPDATE ledger SET content = CAST(replace(content, 'utility\",-', 'utility\",-1') AS BLOB)",
             "its content does not have the stored hash",
         ),
         ("DELETE FROM ledger WHERE sequence = (SELECT max(sequence) FROM ledger)", "published anchor"),
