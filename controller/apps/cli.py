@@ -265,3 +265,33 @@ def settle(  # noqa: PLR0913 (one for each option)
         dask=dask,
     )
     raise typer.Exit(settle_day(config, wish, is_json=is_json))
+
+
+@app.command("import-meters", epilog="Example: commonwatt import-meters june.csv --config site.yaml --stamps local")
+def import_meters(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The network operator's CSV file.")],
+    *,
+    config: Annotated[Path, typer.Option(help="The site file.")],
+    unit: Annotated[
+        Literal["Wh", "kWh", "W", "kW"] | None, typer.Option(help="Unit of the values, where headings do not say.")
+    ] = None,
+    stamps: Annotated[Literal["utc", "local"] | None, typer.Option(help="What times without an offset are.")] = None,
+    marks: Annotated[
+        Literal["start", "end"], typer.Option("--stamps-mark", help="Which end of the interval a time names.")
+    ] = "start",
+    member: Annotated[str | None, typer.Option(help="Whose values they are, where no column says.")] = None,
+    store: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="A store to use instead of the site's.")
+    ] = None,
+    is_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,
+) -> None:
+    """Take the operator's validated meter values over the metered ones, and tell which days to settle again.
+
+    Columns: a time; the member; and import_kwh, export_kwh (or _wh, _kw, _w), or OBIS codes such as "1-1:1.9.0 [kWh]",
+    or obis, value and unit. A file is imported whole or not at all. Exit status: 0 imported, 1 refused, 2 bad use.
+    """
+    from controller.apps.import_command import ImportWish
+    from controller.apps.import_command import import_meters as import_file
+
+    wish = ImportWish(file=file, store=store, unit=unit, stamps=stamps, marks=marks, member=member)
+    raise typer.Exit(import_file(config, wish, is_json=is_json))

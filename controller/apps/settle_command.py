@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import secrets
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -20,18 +18,14 @@ from controller.apps.settlement_files import format_money, write_files
 from controller.apps.settlement_words import describe_changes
 from controller.apps.wiring import read_price_book
 from controller.record.anchor import note_anchor, read_anchors
-from controller.record.connection import open_writable, transaction, translated
 from controller.record.day_posting import PostedDay
 from controller.record.day_rows import read_day
 from controller.record.ledger_audit import Audit, audit_ledger
-from controller.record.migrations import require_version
-from controller.record.outbox import OutboxLimits, put
 from controller.record.parallel_batches import ParallelBatches, connect_cluster
-from controller.record.points import PointContext
-from controller.record.pseudonyms import Pseudonyms
-from controller.record.quantities import MICRO_PER_EUR, to_epoch_ms
+from controller.record.quantities import MICRO_PER_EUR
 from controller.record.reader import Reader, open_reader
-from controller.record.settled_day import Queue, write_settlement
+from controller.record.second_writer import second_writer
+from controller.record.settled_day import write_settlement
 from controller.record.settlement_input import SettlementWish, build_job
 from controller.record.settlement_job import ComputedDay, DayJob, compute_day
 from devices.clock import SystemClock
@@ -155,28 +149,8 @@ def _compute(job: DayJob, wish: SettleWish, console: Console) -> ComputedDay:
 
 def _write(site: Site, store: Path, job: DayJob, computed: ComputedDay) -> PostedDay:
     now_utc = SystemClock().now_utc()
-    connection = open_writable(store, is_checked=False)
-    try:
-        with translated(store):
-            require_version(connection)
-            with transaction(connection):
-                pseudonyms = Pseudonyms(np.random.default_rng(secrets.randbits(128)))
-                pseudonyms.load(connection)
-                context = PointContext(
-                    site=site.community.id,
-                    language=site.community.language,
-                    member=lambda member: pseudonyms.of_member(connection, member),
-                    device=lambda device: pseudonyms.of_device(connection, device),
-                )
-                queue: Queue | None = None
-                if site.influxdb is not None:
-
-                    def queue(points: Any) -> None:
-                        put(connection, points(context), to_epoch_ms(now_utc), OutboxLimits())
-
-                return write_settlement(connection, job, computed, now_utc, queue)
-    finally:
-        connection.close()
+    with second_writer(store, site, now_utc) as (connection, queue):
+        return write_settlement(connection, job, computed, now_utc, queue)
 
 
 def _verify(site: Site, store: Path, wish: SettleWish) -> Audit:
