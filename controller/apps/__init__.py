@@ -1,5 +1,6 @@
 """Programs that people start.
 
 Reading order: ``cli`` (commands), ``wiring`` (site to running controller; ``stored_past`` is what it resumes from),
-``demo``, ``report``, ``replay_command``, ``explain_command``. May import everything.
+``demo``, ``report``, ``replay_command``, ``explain_command``,
+``settle_command`` (with ``settlement_files`` and ``settlement_words``), ``import_command``. May import everything.
 """

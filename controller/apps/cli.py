@@ -245,6 +245,10 @@ def settle(  # noqa: PLR0913 (one for each option)
         list[str] | None, typer.Option(help="With --verify: a published hash that the ledger has to contain.")
     ] = None,
     dask: Annotated[str | None, typer.Option(help="Address of a Dask scheduler to compute on.")] = None,
+    month: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m"], help="With --invoice: a month to true up.")
+    ] = None,
+    invoice: Annotated[str | None, typer.Option(help="The utility's invoice of that month, such as 1234.56.")] = None,
     is_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,
 ) -> None:
     """Settle a day, or settle it again: bills, ledger, explanations, CSV files. The same data give the same bytes.
@@ -263,6 +267,8 @@ def settle(  # noqa: PLR0913 (one for each option)
         is_verified=is_verified,
         anchors=tuple(anchor or ()),
         dask=dask,
+        month=None if month is None else month.date(),
+        invoice=invoice,
     )
     raise typer.Exit(settle_day(config, wish, is_json=is_json))
 

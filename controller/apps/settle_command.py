@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from config.currency import minor_per_unit
 from config.load import load_site
 from config.schema import Site
 from controller.apps.settlement_files import format_money, write_files
@@ -28,6 +31,7 @@ from controller.record.second_writer import second_writer
 from controller.record.settled_day import write_settlement
 from controller.record.settlement_input import SettlementWish, build_job
 from controller.record.settlement_job import ComputedDay, DayJob, compute_day
+from controller.record.true_up import post_true_up
 from devices.clock import SystemClock
 from models.domain.errors import SettlementError, StoreError
 from models.domain.interval import settlement_day
@@ -64,6 +68,10 @@ class SettleWish:
     anchors: tuple[str, ...] = ()
     """Published hashes that the ledger has to contain."""
     dask: str | None = None
+    month: date | None = None
+    """First day of a month whose invoice has come."""
+    invoice: str | None = None
+    """Its amount, as a decimal number."""
 
 
 def settle(config: Path, wish: SettleWish, *, is_json: bool) -> int:
@@ -74,13 +82,15 @@ def settle(config: Path, wish: SettleWish, *, is_json: bool) -> int:
     """
     site = load_site(config)
     store = wish.store or site.store.path
-    if wish.day is None and not wish.is_verified:
-        typer.secho("commonwatt: found neither --day nor --verify; accepted: one of them, or both", err=True, fg="red")
+    if (complaint := _find_misuse(wish)) is not None:
+        typer.secho(f"commonwatt: {complaint}", err=True, fg=typer.colors.RED)
         return BAD_USE
     console = Console(stderr=True)
     result: dict[str, Any] = {}
     if wish.day is not None:
         result = _settle_day(site, store, wish.day, wish, console)
+    if wish.month is not None and wish.invoice is not None:
+        result |= _true_up(site, store, wish.month, Decimal(wish.invoice), console)
     audit = _verify(site, store, wish) if wish.is_verified else None
     if audit is not None:
         result |= _describe_audit(audit)
@@ -88,6 +98,40 @@ def settle(config: Path, wish: SettleWish, *, is_json: bool) -> int:
     if is_json:
         typer.echo(json.dumps(result, allow_nan=False, ensure_ascii=False))
     return EXIT_FAILED if audit is not None and audit.faults else 0
+
+
+def _find_misuse(wish: SettleWish) -> str | None:
+    if wish.day is None and wish.month is None and not wish.is_verified:
+        return "found neither --day nor --verify; accepted: one of them, or both (or --month with --invoice)"
+    if (wish.month is None) != (wish.invoice is None):
+        return "found one of --month and --invoice; accepted: both together"
+    if wish.invoice is not None and not re.fullmatch(r"-?\d{1,12}(\.\d{1,3})?", wish.invoice):
+        return f"--invoice: found {wish.invoice!r}; accepted: an amount such as 1234.56"
+    return None
+
+
+def _true_up(site: Site, store: Path, month: date, invoice: Decimal, console: Console) -> dict[str, Any]:
+    unit, currency = minor_per_unit(site.community.currency), site.community.currency
+    amount = invoice * unit
+    if amount != int(amount):
+        raise SettlementError(f"--invoice: found {invoice}, accepted is a whole number of 1/{unit} {currency}")
+    with second_writer(store, site, SystemClock().now_utc()) as (connection, _):
+        done = post_true_up(connection, month, int(amount))
+    note_anchor(store, done.anchor)
+    difference = format_money(done.invoice_minor - done.booked_minor, unit)
+    console.print(
+        f"{month:%Y-%m}: the bills add up to {format_money(done.booked_minor, unit)} {currency}, the invoice is "
+        f"{format_money(done.invoice_minor, unit)} {currency}; the difference of {difference} {currency} is split by "
+        "what each member drew and fed in."
+    )
+    return {
+        "month": f"{month:%Y-%m}",
+        "booked": done.booked_minor / unit,
+        "invoice": done.invoice_minor / unit,
+        "true_up": {member: amount / unit for member, amount in done.amounts},
+        "is_new": done.is_new,
+        "anchor": done.anchor,
+    }
 
 
 def _settle_day(site: Site, store: Path, local_day: date, wish: SettleWish, console: Console) -> dict[str, Any]:

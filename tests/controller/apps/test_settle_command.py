@@ -250,3 +250,34 @@ def test_corrected_intervals_keep_their_energy_in_balance(store: Path, tmp_path:
         sum(row[0] for row in rows), sum(row[1] for row in rows)
     )  # fmt: skip
     assert all(row[4] + row[5] == row[0] for row in rows)
+
+
+def test_the_months_invoice_is_trued_up_and_a_second_one_books_the_difference(store: Path) -> None:
+    settle_day(store)
+    settle_day(store, day=str(NEXT))
+    true_up = ("settle", "--store", str(store), "--month", "2026-06", "--verify", "--invoice")
+    first, words = call(*true_up, "100.00")
+    assert sum(Decimal(str(amount)) for amount in first["true_up"].values()) == Decimal(100) - Decimal(
+        str(first["booked"])
+    )
+    assert "split by what each member drew" in words
+    again, _ = call(*true_up, "100.00")
+    assert (first["is_new"], again["is_new"]) == (True, False)
+    later, _ = call(*true_up, "90.01")
+    assert later["ledger"]["is_whole"] is True
+    assert sum(Decimal(str(amount)) for amount in later["true_up"].values()) == Decimal("90.01") - Decimal(
+        str(first["booked"])
+    )
+
+
+def test_a_month_that_is_not_settled_for_good_is_not_trued_up(store: Path) -> None:
+    with pytest.raises(CommonWattError, match="no day of it is settled"):
+        call("settle", "--store", str(store), "--month", "2026-06", "--invoice", "1")
+    settle_day(store, "--game", "metered")
+    with pytest.raises(CommonWattError, match="2026-06-12 is provisional"):
+        call("settle", "--store", str(store), "--month", "2026-06", "--invoice", "1")
+
+
+@pytest.mark.parametrize("options", [("--month", "2026-06"), ("--month", "2026-06", "--invoice", "much")])
+def test_an_invoice_without_month_or_amount_is_bad_use(store: Path, options: tuple[str, ...]) -> None:
+    assert "accepted" in call("settle", "--store", str(store), *options, status=2)[1]
