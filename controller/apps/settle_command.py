@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -187,8 +188,8 @@ def _compute(job: DayJob, wish: SettleWish, console: Console) -> ComputedDay:
             solved += coalitions
             status.update(f"Settling {job.local_day} by the {job.game.value} game: {solved} coalitions ...")
 
-        client = None if wish.dask is None else connect_cluster(wish.dask)
-        return compute_day(job, ParallelBatches(is_on_cluster=client is not None, report=report))
+        with nullcontext() if wish.dask is None else connect_cluster(wish.dask):
+            return compute_day(job, ParallelBatches(is_on_cluster=wish.dask is not None, report=report))
 
 
 def _write(site: Site, store: Path, job: DayJob, computed: ComputedDay) -> PostedDay:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 import joblib
@@ -42,8 +43,8 @@ class ParallelBatches:
         return answer
 
 
-def connect_cluster(address: str) -> object:
-    """A Dask client, which joblib then uses.
+def connect_cluster(address: str) -> AbstractContextManager[object]:
+    """A Dask client, which joblib then uses until it is closed.
 
     Raises:
         SettlementError: Dask is not installed, or no scheduler answers there.
@@ -51,8 +52,9 @@ def connect_cluster(address: str) -> object:
     try:
         from distributed import Client
     except ModuleNotFoundError as error:
-        raise SettlementError("--dask needs Dask: pip install distributed") from error
+        raise SettlementError("--dask needs Dask: pip install 'commonwatt[dask]'") from error
     try:
-        return Client(address, timeout=10)
+        client: AbstractContextManager[object] = Client(address, timeout=10)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
         raise SettlementError(f"--dask {address}: no scheduler answers there ({error})") from error
+    return client
