@@ -56,6 +56,9 @@ RatingKw = Annotated[float, Field(gt=0.0, le=1000.0), _number]
 Fraction = Annotated[float, Field(ge=0.0, le=1.0), _number]
 """A share or efficiency as a fraction, 0 to 1 (never percent)."""
 
+MonthlyCost = Annotated[float, Field(gt=0.0, le=1_000_000.0), _number]
+"""A household's cost of a month [currency], above 0."""
+
 Efficiency = Annotated[float, Field(ge=0.5, le=1.0), _number]
 """A conversion efficiency as a fraction, 0.5 to 1 (never percent)."""
 

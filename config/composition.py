@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from config.consistency import ASSET_LISTS
 from config.schema import Site
 
 PV_SHARE_FRAC = 0.45
@@ -19,10 +20,14 @@ BATTERY_SHARE_FRAC = 0.7
 """Members with a battery, among those with PV."""
 EV_SHARE_FRAC = 0.25
 SHIFTABLE_SHARE_FRAC = 0.3
+CURTAILABLE_SHARE_FRAC = 0.3
+"""Members with a heat pump, a water heater or air conditioning that may be held back."""
 NO_INCOME_SHARE_FRAC = 0.1
 """Households that did not tell their income."""
 _BUSINESS_FROM_MEMBERS = 10
 """Smaller communities consist of households only."""
+_CURTAILABLE_STREAM = 1
+"""Drawn from a stream of their own, so that everything else about a seed's community stays as it was without them."""
 
 _PERSONS = (1, 2, 3, 4, 5)
 _PERSONS_FRAC = (0.35, 0.34, 0.14, 0.12, 0.05)
@@ -54,6 +59,7 @@ def compose_description(members: int, seed: int) -> Description:
         raise ValueError(f"a community has 1 to 2000 members, found {members}")
     rng = np.random.default_rng(seed)
     people = _compose_members(members, rng)
+    _add_curtailable(people, np.random.default_rng((seed, _CURTAILABLE_STREAM)))
     return {
         "community": {
             "id": f"demo-{members}",
@@ -82,7 +88,7 @@ def describe_gateway(member: Mapping[str, Any]) -> Description:
     devices: list[Description] = [{"id": "meter", "kind": "meter", "member": name}]
     if member.get("pv_kwp"):
         devices.append({"id": "pv", "kind": "pv", "member": name})
-    for kind, assets in (("battery", "batteries"), ("ev", "evs"), ("shiftable_load", "shiftable_loads")):
+    for kind, assets in ASSET_LISTS.items():
         devices.extend(
             {"id": asset["id"], "kind": kind, "member": name, "asset": asset["id"]} for asset in member.get(assets, ())
         )
@@ -191,3 +197,20 @@ def _run(rng: np.random.Generator) -> Description:
         {"id": "dishwasher", "power_kw": 1.1, "duration_min": 90, "window_start": "12:00", "window_end": "19:00"},
         {"id": "dryer", "power_kw": 1.4, "duration_min": 60, "window_start": "09:00", "window_end": "20:00"},
     )[int(rng.integers(3))]
+
+
+def _add_curtailable(people: list[Description], rng: np.random.Generator) -> None:
+    """Give some of the members a load that may be held back."""
+    for index in _choose(range(len(people)), CURTAILABLE_SHARE_FRAC, np.ones(len(people)), rng):
+        name, power_kw, share_frac = (("heat-pump", 2.5, 0.4), ("boiler", 2.0, 0.3), ("air-con", 1.2, 0.25))[
+            int(rng.integers(3))
+        ]
+        people[index]["curtailable_loads"] = [
+            {
+                "id": name,
+                "power_kw": power_kw,
+                "typical_share_frac": share_frac,
+                "discomfort_eur_per_kwh": float(rng.choice([0.25, 0.3, 0.36])),
+                "limit_kwh_per_day": float(rng.choice([0.5, 1.0, 2.0])),
+            },
+        ]

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from config.errors import Severity
 from config.flaw import Flaw, Location
 from config.gateways import Device
-from config.members import Battery, Ev, Member, ShiftableLoad
+from config.members import Battery, CurtailableLoad, Ev, Member, ShiftableLoad
 from config.plausibility import check_plausibility
 from config.schema import Site
 from config.slips import hint_choice
@@ -19,7 +19,12 @@ from config.timing import check_timing
 
 RESERVED_GATEWAYS = ("market",)
 """Topic level that the market's messages use."""
-ASSET_LISTS = {"battery": "batteries", "ev": "evs", "shiftable_load": "shiftable_loads"}
+ASSET_LISTS = {
+    "battery": "batteries",
+    "ev": "evs",
+    "shiftable_load": "shiftable_loads",
+    "curtailable_load": "curtailable_loads",
+}
 """Device kind to the member's list that its asset stands in."""
 _SHARE_TOLERANCE_FRAC = 1e-6
 
@@ -61,7 +66,7 @@ def _find_repeated(ids: Iterable[tuple[Location, str]], noun: str) -> Iterator[F
         first.setdefault(one, location)
 
 
-def _assets(member: Member) -> Iterator[tuple[str, int, Battery | Ev | ShiftableLoad]]:
+def _assets(member: Member) -> Iterator[tuple[str, int, Battery | Ev | ShiftableLoad | CurtailableLoad]]:
     for name in ASSET_LISTS.values():
         for k, asset in enumerate(getattr(member, name)):
             yield name, k, asset
@@ -169,6 +174,13 @@ def _check_by_law(site: Site) -> Iterator[Flaw]:
             location=("by_law", "tier_weights"),
             found="weights that fall from one tier to the next",
             accepted="weights that rise with the tier, for a higher tier means more need",
+            severity=Severity.WARNING,
+        )
+    if list(law.reference_cost_eur_per_month) != sorted(law.reference_cost_eur_per_month):
+        yield Flaw(
+            location=("by_law", "reference_cost_eur_per_month"),
+            found="costs that fall from one number of persons to a larger one",
+            accepted="costs that rise with the number of persons",
             severity=Severity.WARNING,
         )
 

@@ -23,6 +23,7 @@ _NOUNS = {
     "batteries": "battery",
     "evs": "EV",
     "shiftable_loads": "appliance",
+    "curtailable_loads": "curtailable load",
     "gateways": "gateway",
     "devices": "device",
 }

@@ -52,6 +52,26 @@ class ShiftableLoad(Part):
     """Share of days on which the appliance is asked for (used by simulated homes only)."""
 
 
+class CurtailableLoad(Part):
+    """A load that may be held back during a demand-response event: heat pump, water heater, air conditioning.
+
+    Its consumption is part of the home's demand. It takes a setpoint as the most that it may draw, and draws what it
+    wants again when the setpoint has expired.
+    """
+
+    id: Identifier
+    power_kw: RatingKw
+    """Most that it draws."""
+    typical_share_frac: Fraction = 0.3
+    """Its usual part of the home's demand, for forecasts and simulated homes; a member's loads together are at most
+    the whole of it."""
+    discomfort_eur_per_kwh: Annotated[float, Field(ge=0.0, le=1000.0)] = 0.2
+    """What going without one kWh of it is worth to the member: it is held back only where that saves more. The whole
+    site's check is stricter where it knows the currency."""
+    limit_kwh_per_day: Annotated[float, Field(ge=0.0, le=1000.0)] = 3.0
+    """Most that is held back on one local day; 0: never."""
+
+
 class Member(Part):
     """One member of the community."""
 
@@ -73,3 +93,4 @@ class Member(Part):
     batteries: tuple[Battery, ...] = ()
     evs: tuple[Ev, ...] = ()
     shiftable_loads: tuple[ShiftableLoad, ...] = ()
+    curtailable_loads: tuple[CurtailableLoad, ...] = ()

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from config.base import DurationS, Fraction, Part
+from config.base import DurationS, Fraction, MonthlyCost, Part
 
 
 class Horizon(Part):
@@ -102,6 +102,20 @@ class Policy(Part):
     """Largest change of a log weight in one epoch."""
 
 
+class DemandResponse(Part):
+    """When curtailable loads may be held back, and what missing an event's target costs.
+
+    Events come over MQTT (``market/event``) or from the prices themselves.
+    """
+
+    price_threshold_std: Annotated[float, Field(ge=0.0, le=10.0)] | None = 1.0
+    """Hours whose import price lies above the local day's mean by this many of its standard deviations count as an
+    event without a target; unset: prices open none."""
+    shortfall_eur_per_kwh: Annotated[float, Field(ge=0.0, le=20_000.0)] = 1.0
+    """What each kWh drawn above an event's target is taken to cost. The whole site's check is stricter where it knows
+    the currency."""
+
+
 class ByLaw(Part):
     """What the community's by-law fixes about equity."""
 
@@ -123,6 +137,10 @@ class ByLaw(Part):
     """Incomes below this count as this."""
     support_cap_frac: Fraction = 0.3
     """Solidarity pays for at most this part of a member's cost of the day."""
+    reference_cost_eur_per_month: Annotated[tuple[MonthlyCost, ...], Field(max_length=50)] = ()
+    """What a household of 1, 2, 3, ... persons usually pays a month, peak charge included; the last one holds for
+    larger ones too. Solidarity counts a burden up to this cost only. Empty: the community's median of the same days for
+    households of the same number of persons."""
     weighting: Literal["proportional", "kalai_samet", "classical"] = "proportional"
     """How weights enter the split of the gain; ``classical`` leaves them out."""
 

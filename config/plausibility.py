@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from config.currency import price_bound_per_kwh
 from config.errors import Severity
 from config.flaw import Flaw, Location
-from config.members import Battery, Ev, Member
+from config.members import Battery, CurtailableLoad, Ev, Member
 from config.schema import Site
 from config.slips import hint_number, hint_thousand
-from config.tariff import FlatPrice, TimeOfUsePrice
+from config.tariff import FlatPrice, Price, TimeOfUsePrice
 
 _HOUSEHOLD_LIMIT_KW = 100.0
 """Six times a large home's connection; homes with more do not exist, a slip of unit does."""
@@ -24,6 +24,9 @@ _FASTEST_PER_H = 10.0
 """A battery that fills in less than six minutes has one as well."""
 _MOST_INCOME_EUR_PER_MONTH = 20_000.0
 """Above this an income is probably a year's."""
+_SHORTFALL_FACTOR = 20.0
+"""Missing an event's target may be dearer than any energy, but not beyond what a blackout is said to cost."""
+_SHARE_TOLERANCE_FRAC = 1e-6
 
 
 def check_plausibility(site: Site) -> Iterator[Flaw]:
@@ -39,6 +42,9 @@ def check_plausibility(site: Site) -> Iterator[Flaw]:
         for k, load in enumerate(member.shiftable_loads):
             if load.power_kw > member.import_limit_kw:
                 yield _above((*place, "shiftable_loads", k, "power_kw"), load.power_kw, member)
+        yield from _check_shares((*place, "curtailable_loads"), member)
+        for k, held in enumerate(member.curtailable_loads):
+            yield from _check_curtailable((*place, "curtailable_loads", k), held, member, site)
     yield from _check_fallbacks(site)
 
 
@@ -58,16 +64,10 @@ def _check_prices(site: Site) -> Iterator[Flaw]:
     for key in ("network_fee_eur_per_kwh", "islanded_price_eur_per_kwh"):
         prices.append((("tariff", key), getattr(tariff, key)))
     for location, value in prices:
-        if abs(value) > bound:
-            accepted = f"a price from {-bound:g} to {bound:g} [{site.community.currency}/kWh]"
-            hint = hint_number(str(location[-1]), value, {})
-            yield Flaw(
-                location=location,
-                found=f"{value:g}",
-                accepted=accepted,
-                hint=hint,
-                concerns=(("community", "currency"),),
-            )
+        yield from _check_price(location, value, -bound, bound, site.community.currency)
+    shortfall = site.demand_response.shortfall_eur_per_kwh
+    place = ("demand_response", "shortfall_eur_per_kwh")
+    yield from _check_price(place, shortfall, 0.0, _SHORTFALL_FACTOR * bound, site.community.currency)
     if isinstance(tariff.import_price, FlatPrice) and isinstance(tariff.export_price, FlatPrice):
         gain = tariff.import_price.price_eur_per_kwh - tariff.network_fee_eur_per_kwh
         if gain < tariff.export_price.price_eur_per_kwh:
@@ -78,6 +78,14 @@ def _check_prices(site: Site) -> Iterator[Flaw]:
                 severity=Severity.WARNING,
                 concerns=(("tariff", "import_price"), ("tariff", "network_fee_eur_per_kwh")),
             )
+
+
+def _check_price(location: Location, value: float, low: float, high: float, currency: str) -> Iterator[Flaw]:
+    if not low <= value <= high:
+        accepted = f"a price from {low:g} to {high:g} [{currency}/kWh]"
+        hint = hint_number(str(location[-1]), value, {})
+        place = ("community", "currency")
+        yield Flaw(location=location, found=f"{value:g}", accepted=accepted, hint=hint, concerns=(place,))
 
 
 def _check_member(place: Location, member: Member, currency: str) -> Iterator[Flaw]:
@@ -125,6 +133,49 @@ def _check_ev(place: Location, ev: Ev, member: Member) -> Iterator[Flaw]:
         yield _unlikely((*place, "capacity_kwh"), ev.capacity_kwh, f"at most {_CAR_KWH:g} for a household's car")
     if ev.charge_limit_kw > member.import_limit_kw:
         yield _above((*place, "charge_limit_kw"), ev.charge_limit_kw, member)
+
+
+def _check_shares(place: Location, member: Member) -> Iterator[Flaw]:
+    """All curtailable loads of a home are parts of one demand."""
+    total_frac = sum(load.typical_share_frac for load in member.curtailable_loads)
+    if total_frac > 1.0 + _SHARE_TOLERANCE_FRAC:
+        yield Flaw(
+            location=place,
+            found=f"typical_share_frac of {total_frac:.6g} in all",
+            accepted="at most 1 in all: each is a part of the home's demand",
+        )
+
+
+def _check_curtailable(place: Location, load: CurtailableLoad, member: Member, site: Site) -> Iterator[Flaw]:
+    if load.power_kw > member.import_limit_kw:
+        yield _above((*place, "power_kw"), load.power_kw, member)
+    currency, discomfort = site.community.currency, load.discomfort_eur_per_kwh
+    yield from _check_price(
+        (*place, "discomfort_eur_per_kwh"), discomfort, 0.0, price_bound_per_kwh(currency), currency
+    )
+    lowest = _lowest_price(site.tariff.import_price)
+    # A default is nobody's slip, and a load that is never held back has no use for its discomfort.
+    is_said = "discomfort_eur_per_kwh" in load.model_fields_set and load.limit_kwh_per_day > 0.0
+    if is_said and lowest is not None and discomfort < lowest:
+        yield Flaw(
+            location=(*place, "discomfort_eur_per_kwh"),
+            found=f"{discomfort:g}, below every import price",
+            accepted=f"at least the lowest import price ({lowest:g}), or each event holds the load back to its limit",
+            hint="limit_kwh_per_day: 0 says that it is never held back",
+            severity=Severity.WARNING,
+            concerns=(("tariff", "import_price"), (*place, "limit_kwh_per_day")),
+        )
+
+
+def _lowest_price(price: Price) -> float | None:
+    """The lowest that a tariff ever asks [currency/kWh]; ``None`` where only a file knows."""
+    match price:
+        case FlatPrice():
+            return price.price_eur_per_kwh
+        case TimeOfUsePrice():
+            return min(price.base_eur_per_kwh, *(window.price_eur_per_kwh for window in price.windows))
+        case _:
+            return None
 
 
 def _check_fallbacks(site: Site) -> Iterator[Flaw]:

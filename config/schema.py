@@ -14,6 +14,7 @@ from config.operation import (
     Broker,
     ByLaw,
     Control,
+    DemandResponse,
     Horizon,
     Influxdb,
     Policy,
@@ -74,6 +75,7 @@ class Site(Part):
     settlement: Settlement = Settlement()
     solver: Solver = Solver()
     control: Control = Control()
+    demand_response: DemandResponse = DemandResponse()
     broker: Broker = Broker()
     store: Store = Store()
     influxdb: Influxdb | None = None

@@ -1,6 +1,8 @@
 """Prices, limits and demand-response events between the wire (W) and the domain (kW).
 
-Every message is ``{schema, ts_utc, valid_from_utc, values}``; its topic says which of the three it is.
+Every message is ``{schema, ts_utc, valid_from_utc, values}``; its topic says which of the three it is. An event's
+values are ``kind``, ``start_utc``, ``end_utc`` and, where there is something to say, ``power_w`` (the most that the
+community should draw, net), ``event_id`` (a newer notice with the same one replaces it) and ``is_cancelled``.
 """
 
 from __future__ import annotations
@@ -17,6 +19,8 @@ from models.domain.telemetry import Drop
 PriceEurPerKwh = Annotated[float, Field(ge=-10.0, le=10.0)]
 """A price [currency/kWh], bounded as in the site file."""
 LimitW = Annotated[float, Field(ge=0.0, le=2e7)]
+EventId = Annotated[str, Field(pattern=r"^[a-z0-9](?:[a-z0-9_-]{0,30}[a-z0-9])?$")]
+"""An identifier as in the site file."""
 
 
 class _Values(BaseModel):
@@ -38,6 +42,8 @@ class _EventValues(_Values):
     start_utc: Stamp
     end_utc: Stamp
     power_w: PowerW | None = None
+    event_id: EventId | None = None
+    is_cancelled: bool = False
 
 
 class _Notice(Message):
@@ -110,6 +116,9 @@ def encode_market(notice: MarketNotice) -> bytes:
                 "end_utc": stamp_of(notice.end_utc),
                 "power_w": milli(notice.power_kw),
             }
+            # Said only where they say something: senders and receivers that know neither understand the rest.
+            values |= {} if notice.event_id is None else {"event_id": notice.event_id}
+            values |= {"is_cancelled": True} if notice.is_cancelled else {}
     stamps = {"ts_utc": stamp_of(notice.ts_utc), "valid_from_utc": stamp_of(notice.valid_from_utc)}
     return encode({**stamps, "values": values})
 
@@ -163,4 +172,6 @@ def _decode_event(payload: bytes) -> EventNotice | Rejection:
         start_utc=start_utc,
         end_utc=end_utc,
         power_kw=kilo(wire.values.power_w),
+        event_id=wire.values.event_id,
+        is_cancelled=wire.values.is_cancelled,
     )

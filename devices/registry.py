@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from config.gateways import Device, DeviceKind
-from config.members import Battery, Ev, Member, ShiftableLoad
+from config.members import Battery, CurtailableLoad, Ev, Member, ShiftableLoad
 from config.schema import Site
 from models.domain.errors import DeviceError
 from models.domain.telemetry import DeviceKey, Reading
@@ -24,6 +24,8 @@ STANDBY_KW = 0.1
 ENERGY_MARGIN = 1.3
 """Energy asked for up to this multiple of a car's capacity is believed: charging losses."""
 
+_Asset = Battery | Ev | ShiftableLoad | CurtailableLoad
+
 _COUNTERS = frozenset({"power_kw", "import_kwh_total", "export_kwh_total"})
 FIELDS: Mapping[DeviceKind, frozenset[str]] = MappingProxyType(
     {
@@ -33,6 +35,7 @@ FIELDS: Mapping[DeviceKind, frozenset[str]] = MappingProxyType(
         "battery": _COUNTERS | {"soc_frac"},
         "ev": _COUNTERS | {"soc_frac", "is_plugged", "energy_needed_kwh", "departure_utc"},
         "shiftable_load": _COUNTERS | {"is_requested", "is_running", "remaining_s", "latest_end_utc"},
+        "curtailable_load": _COUNTERS,
     }
 )
 """What a device of each kind may report."""
@@ -60,7 +63,7 @@ class RegisteredDevice:
     member: str | None
     """Id of the owner; ``None`` for the community's own meter."""
     asset: str | None
-    """Id of the owner's battery, EV or shiftable load."""
+    """Id of the owner's battery, EV, shiftable load or curtailable load."""
     credible: PowerRange
     """Powers that a reading may have."""
     rating: PowerRange | None
@@ -186,6 +189,7 @@ def _register_asset(key: DeviceKey, device: Device, member: Member) -> Registere
             capacity_kwh: float | None = battery.capacity_kwh
         case Ev() as ev:
             low_kw, high_kw, smallest_kw, capacity_kwh = 0.0, ev.charge_limit_kw, ev.charge_min_kw, ev.capacity_kwh
+        # A curtailable load's setpoint is the most that it may draw: 0 switches it off, its rating limits nothing.
         case load:
             low_kw, high_kw, smallest_kw, capacity_kwh = 0.0, load.power_kw, 0.0, None
     return RegisteredDevice(
@@ -200,13 +204,15 @@ def _register_asset(key: DeviceKey, device: Device, member: Member) -> Registere
     )
 
 
-def _asset_of(key: DeviceKey, device: Device, member: Member) -> Battery | Ev | ShiftableLoad:
-    assets: tuple[Battery | Ev | ShiftableLoad, ...]
+def _asset_of(key: DeviceKey, device: Device, member: Member) -> _Asset:
+    assets: tuple[_Asset, ...]
     match device.kind:
         case "battery":
             assets = member.batteries
         case "ev":
             assets = member.evs
+        case "curtailable_load":
+            assets = member.curtailable_loads
         case _:
             assets = member.shiftable_loads
     for asset in assets:

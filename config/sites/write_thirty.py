@@ -12,7 +12,8 @@ SITE_FILE = Path(__file__).with_name("thirty.yaml")
 SEED = 30
 _HEAD = """\
 # yaml-language-server: $schema=../site.schema.json
-# Thirty invented members, 45 % with PV, most of those with a battery, some with a car or an appliance that can wait.
+# Thirty invented members, 45 % with PV, most of those with a battery, some with a car, an appliance that can wait or a
+# load that may be held back.
 # Written by `python -m config.sites.write_thirty`; incomes and tiers describe no one.
 """
 

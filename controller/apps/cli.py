@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
-from difflib import get_close_matches
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Literal
-from zoneinfo import available_timezones
 
 import typer
 
 from config.errors import CommonWattError
+from controller.apps.demo_arguments import demo
 from controller.apps.explain_options import explain
+from controller.apps.extras import EXIT_FAILED, extra
 
 app = typer.Typer(
     name="commonwatt",
@@ -26,8 +24,6 @@ app = typer.Typer(
     help="Event-driven real-time market controller for community microgrids.",
     epilog="Start with: commonwatt demo",
 )
-
-EXIT_FAILED = 1
 
 
 def main() -> None:
@@ -40,30 +36,6 @@ def main() -> None:
     except KeyboardInterrupt:
         typer.echo("commonwatt: stopped", err=True)
         sys.exit(130)
-
-
-@contextmanager
-def _extra(name: str) -> Iterator[None]:
-    """Names the extra that brings a missing library."""
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        typer.secho(
-            f"commonwatt: {error.name} is not installed; this command needs the extra {name}: "
-            f"pip install 'commonwatt[{name}]'",
-            err=True,
-            fg=typer.colors.RED,
-        )
-        raise typer.Exit(EXIT_FAILED) from error
-
-
-def _check_zone(zone: str | None) -> str | None:
-    if zone is not None and zone not in available_timezones():
-        near = ", ".join(get_close_matches(zone, sorted(available_timezones()), n=3))
-        hint = f"; did you mean {near}?" if near else "; accepted is a name such as Europe/Berlin"
-        message = f"no time zone is called {zone!r}{hint}"
-        raise typer.BadParameter(message)
-    return zone
 
 
 def _print_version(*, is_asked: bool) -> None:
@@ -98,55 +70,9 @@ def set_up(
     )
 
 
-@app.command(epilog="Example: commonwatt demo --members 12 --days 1 --seed 7")
-def demo(  # noqa: PLR0913 (one for each option)
-    *,
-    members: Annotated[int, typer.Option(min=1, max=200, help="Members of the invented community.")] = 12,
-    days: Annotated[int, typer.Option(min=1, max=31, help="Days to play after the history.")] = 1,
-    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same days.")] = 1,
-    profiles: Annotated[
-        Path | None,
-        typer.Option(
-            exists=True,
-            file_okay=False,
-            help="Folder with recorded homes (load_kw.csv, pv_kw.csv, homes.csv, prices.csv).",
-        ),
-    ] = None,
-    homes: Annotated[
-        str | None, typer.Option(help="Recorded homes to play, comma-separated, one for each member.")
-    ] = None,
-    config: Annotated[
-        Path | None,
-        typer.Option(exists=True, dir_okay=False, help="Play this site file instead of an invented community."),
-    ] = None,
-    zone: Annotated[
-        str | None, typer.Option(help="IANA zone of the recording's local stamps.", callback=_check_zone)
-    ] = None,
-    export_price: Annotated[float | None, typer.Option(min=-10.0, max=10.0, help="Flat feed-in price per kWh.")] = None,
-    start: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Local day to start on.")] = None,
-    output: Annotated[Path, typer.Option(help="Folder for report, result and store.")] = Path("commonwatt-demo"),
-    is_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,
-) -> None:
-    """Play a community, its devices and the controller for a day, in virtual time, and write a report."""
-    with _extra("sim"):
-        from controller.apps.demo_command import run_demo
-    from controller.apps.demo_options import DemoOptions
-
-    run_demo(
-        DemoOptions(
-            members=members,
-            days=days,
-            seed=seed,
-            output=output,
-            site_file=config,
-            profiles=profiles,
-            homes=tuple(part.strip() for part in homes.split(",")) if homes else (),
-            start=start.date() if start else None,
-            zone=zone,
-            export_price_eur_per_kwh=export_price,
-        ),
-        is_json=is_json,
-    )
+app.command(
+    epilog="Example: commonwatt demo --members 12 --days 1 --seed 7 --event 18:00-20:00@3.5kW",
+)(demo)
 
 
 @app.command(epilog="Example: commonwatt check site.yaml")
@@ -217,7 +143,7 @@ def simulate(
     ] = None,
 ) -> None:
     """Play the site's meters, batteries, cars and appliances on its broker, in real time."""
-    with _extra("sim"):
+    with extra("sim"):
         from controller.apps.simulate_command import run_simulation
 
     raise typer.Exit(run_simulation(config, seed=seed, profiles=profiles, days=days, passwords=passwords))
@@ -239,7 +165,7 @@ def settle(  # noqa: PLR0913 (one for each option)
         Path | None, typer.Option(exists=True, dir_okay=False, help="A store to use instead of the site's.")
     ] = None,
     is_verified: Annotated[
-        bool, typer.Option("--verify", help="Check the ledger: chain, anchors, double entry.")
+        bool, typer.Option("--verify", help="Check the ledger, and that bills, readings and texts are as booked.")
     ] = False,
     anchor: Annotated[
         list[str] | None, typer.Option(help="With --verify: a published hash that the ledger has to contain.")
@@ -252,6 +178,8 @@ def settle(  # noqa: PLR0913 (one for each option)
     is_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,
 ) -> None:
     """Settle a day, or settle it again: bills, ledger, explanations, CSV files. The same data give the same bytes.
+
+    With --month and --invoice: book what the utility's invoice of a month that is over differs from its bills.
 
     Exit status: 0 done (and the ledger is whole, with --verify), 1 failed or broken, 2 bad use.
     """
@@ -291,9 +219,9 @@ def import_meters(
     ] = None,
     is_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,
 ) -> None:
-    """Take the operator's validated meter values over the metered ones, and tell which days to settle again.
+    r"""Take the operator's validated meter values over the metered ones, and tell which days to settle again.
 
-    Columns: a time; the member; and import_kwh, export_kwh (or _wh, _kw, _w), or OBIS codes such as "1-1:1.9.0 [kWh]",
+    Columns: a time; the member; and import_kwh, export_kwh (or _wh, _kw, _w), or OBIS codes such as "1-1:1.9.0 \[kWh]",
     or obis, value and unit. A file is imported whole or not at all. Exit status: 0 imported, 1 refused, 2 bad use.
     """
     from controller.apps.import_command import ImportWish

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from controller.apps.demo_events import announce_events
 from controller.apps.demo_options import STORE_NAME, DemoOptions
 from controller.apps.demo_world import DemoWorld, history_intervals
 from controller.apps.wiring import Surroundings, freeze_memory, running_parts
@@ -29,7 +30,7 @@ from devices.virtual_loop import VirtualLoop, run_virtual
 from models.domain.arrays import FloatArray
 from models.domain.interval import local_day_of
 
-SEED_STREAMS = ("controller", "store", "homes")
+SEED_STREAMS = ("controller", "store", "homes", "market")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +120,8 @@ async def _play(
         loop = asyncio.get_running_loop()
         if isinstance(loop, VirtualLoop):
             loop.stall.reset()
-        await _run_until_end(world, clock, controller, homes)
+        announcing = announce_events(world.events, world.site.community.id, address, clock, streams["market"])
+        await _run_until_end(world, clock, controller, homes, announcing)
         tell("settling the last day")
         await _settle(world, controller)
         stall_s = loop.stall.stall_s_max if isinstance(loop, VirtualLoop) else 0.0
@@ -147,9 +149,14 @@ async def _pre_play(world: DemoWorld, clock: VirtualClock, store_path: Path, rng
 
 
 async def _run_until_end(
-    world: DemoWorld, clock: VirtualClock, controller: Controller, homes: SimulatedCommunity
+    world: DemoWorld,
+    clock: VirtualClock,
+    controller: Controller,
+    homes: SimulatedCommunity,
+    announcing: Coroutine[Any, Any, None],
 ) -> None:
     stop = asyncio.Event()
+    outside = asyncio.create_task(announcing, name="grid operator")
     playing = asyncio.create_task(homes.run(stop), name="homes")
     running = asyncio.create_task(controller.run(), name="controller")
     # The last interval's counters are sampled at its end and arrive within the tick's delay.
@@ -161,8 +168,9 @@ async def _run_until_end(
     await asyncio.wait((running, ending), return_when=asyncio.FIRST_COMPLETED)
     running.cancel()
     ending.cancel()
+    outside.cancel()
     stop.set()
-    for result in await asyncio.gather(playing, running, ending, return_exceptions=True):
+    for result in await asyncio.gather(playing, running, ending, outside, return_exceptions=True):
         if isinstance(result, Exception):
             raise result
     await controller.cycle.close_interval(world.end_utc)

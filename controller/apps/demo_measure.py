@@ -8,18 +8,19 @@ from datetime import timedelta
 import numpy as np
 
 from controller.apps.demo import PlayedDemo
+from controller.apps.demo_bills import is_settled, list_days, pay_with, pay_without
 from controller.apps.demo_courses import (
     Flows,
-    alone_cost,
-    billed_cost,
     controlled_flows,
     demo_prices,
     describe_course,
     uncontrolled_flows,
 )
 from controller.apps.demo_result import CostParts, Course, DemoSeries
-from controller.apps.demo_settlement import MemberMoney, describe_settlement, read_settlement
+from controller.apps.demo_settlement import SettledDemo, describe_settlement, read_settlement
 from controller.apps.demo_world import DemoWorld
+from controller.apps.report_events import describe_events, sum_held_back
+from controller.record.fairness_rows import read_day_fairness
 from controller.record.reader import Reader, open_reader
 from controller.record.records import SettledInterval
 from models.domain.arrays import FloatArray
@@ -42,13 +43,16 @@ def measure(world: DemoWorld, played: PlayedDemo) -> tuple[dict[str, object], De
             )
             raise SettlementError(message)
         prices = demo_prices(world)
-        before = describe_course(world, uncontrolled_flows(world), prices, alone_cost(world, prices))
-        flows = controlled_flows(world, settled)
-        after = describe_course(world, flows, prices, billed_cost(world, settled))
-        figures = _figures(world, played, reader, settled, before, after)
         days = read_settlement(reader, world.start_utc, world.end_utc, world.site.zone)
+        before = describe_course(world, uncontrolled_flows(world), prices, pay_without(world, prices, days))
+        flows = controlled_flows(world, settled)
+        after = describe_course(world, flows, prices, pay_with(world, settled, days))
+        figures = _figures(world, played, reader, settled, before, after)
         figures["settlement"] = describe_settlement(days)
-        series = _series(world, played, flows, before, after, prices, days.members)
+        figures["fairness"] = read_day_fairness(reader.select, days.days[-1].local_day) if days.days else None
+        figures["demand_response"] = describe_events(reader, world.start_utc, world.end_utc)
+        figures["held_back"] = sum_held_back(reader, world.site, world.start_utc, world.end_utc)
+        series = _series(world, played, flows, before, after, prices, days)
     return figures, series
 
 
@@ -71,6 +75,7 @@ def _figures(
     return {
         "members": len(world.site.members),
         "intervals": len(settled),
+        "days": len(list_days(world)),
         "plans_by_rung": reader.plans_by_rung(*span),
         "replans": reader.replans(*span),
         "peak_import_kw": _pair(before.peak_kw, after.peak_kw),
@@ -86,6 +91,7 @@ def _figures(
         ),
         "gini_renewable_access": _pair(_gini(before.access_frac), _gini(after.access_frac)),
         "worst_energy_burden": _pair(_worst(before.burden_frac), _worst(after.burden_frac)),
+        "least_renewable_access": _pair(_least(before.access_frac), _least(after.access_frac)),
         "setpoints": {
             "sent": sum(states.values()),
             "acknowledged": states.get("acknowledged", 0),
@@ -122,6 +128,11 @@ def _worst(values: FloatArray) -> float | None:
     return float(np.max(known)) if len(known) else None
 
 
+def _least(values: FloatArray) -> float | None:
+    known = values[~np.isnan(values)]
+    return float(np.min(known)) if len(known) else None
+
+
 def _residual_wh(world: DemoWorld, played: PlayedDemo, settled: Sequence[SettledInterval]) -> float:
     """Largest difference between what the store says a member imported or exported and what really flowed."""
     index = {member.id: row for row, member in enumerate(world.site.members)}
@@ -146,7 +157,7 @@ def _series(
     before: Course,
     after: Course,
     prices: StepPrices,
-    money: tuple[MemberMoney, ...],
+    days: SettledDemo,
 ) -> DemoSeries:
     site = world.site
     interval = timedelta(minutes=site.interval_min)
@@ -170,7 +181,8 @@ def _series(
         solve_s=np.array([plan.solve_s for plan in played.plans]),
         solve_at_utc=tuple(plan.at_utc for plan in played.plans),
         rungs=tuple(plan.rung for plan in played.plans),
-        money=money,
+        money=days.members,
+        is_settled=is_settled(world, days),
         unsettled=played.unsettled,
     )
 

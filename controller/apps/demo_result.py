@@ -53,7 +53,7 @@ class Course:
     renewable_kwh: FloatArray
     """[N] own and shared PV consumed."""
     billed: FloatArray
-    """[N] cost of the days [currency]."""
+    """[N] what members pay for the days: bills, and these days' part of the peak charge [currency]."""
     burden_frac: FloatArray
     """[N] cost over income pro-rated to the days; NaN without an income."""
     cost: CostParts
@@ -65,11 +65,11 @@ class Course:
 
     @property
     def access_frac(self) -> FloatArray:
-        """[N] renewable consumption over consumption; 0 without consumption."""
+        """[N] renewable consumption over consumption; NaN without consumption."""
         return np.divide(
             self.renewable_kwh,
             self.consumption_kwh,
-            out=np.zeros_like(self.renewable_kwh),
+            out=np.full_like(self.renewable_kwh, np.nan),
             where=self.consumption_kwh > 0.0,
         )
 
@@ -108,5 +108,7 @@ class DemoSeries:
     """[P]"""
     money: tuple[MemberMoney, ...]
     """[N] lines of the settled bills; none where no day was settled."""
+    is_settled: bool
+    """Every day is: costs by member are its bills."""
     unsettled: tuple[str, ...]
     """Why days are not settled, or not finally."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from config.schema import Site
+from controller.apps.demo_events import plan_notices
 from controller.apps.demo_options import DemoOptions
 from controller.apps.demo_site import demo_site
 from controller.apps.wiring import read_price_book
@@ -16,6 +17,7 @@ from controller.record.records import MeteredRow, Prices, SettledInterval
 from devices.simulator.uncontrolled import UncontrolledRun, run_uncontrolled
 from models.domain.errors import ProfileError
 from models.domain.interval import settlement_day
+from models.domain.market import EventNotice
 from models.domain.snapshot import MeterQuality
 from models.domain.tariff import PriceBook
 from models.profiles.assignment import assign_homes
@@ -45,6 +47,8 @@ class DemoWorld:
     """Where the profiles come from, in words."""
     notes: tuple[str, ...]
     """What the reader of the result should know about the data."""
+    events: tuple[EventNotice, ...] = ()
+    """Demand-response events that are announced during the demo, by the time of their announcement."""
 
 
 def build_world(options: DemoOptions) -> DemoWorld:
@@ -56,6 +60,7 @@ def build_world(options: DemoOptions) -> DemoWorld:
     site = demo_site(options)
     recording = None if options.profiles is None else read_profiles(options.profiles, site.zone)
     start_utc, end_utc = _window(options, site, recording)
+    events = plan_notices(options.events, start_utc, site.zone)
     history_utc = settlement_day(
         start_utc.astimezone(site.zone).date() - timedelta(days=options.history_days), site.zone
     ).start_utc
@@ -80,6 +85,7 @@ def build_world(options: DemoOptions) -> DemoWorld:
         end_utc=end_utc,
         source=source,
         notes=notes,
+        events=events,
     )
 
 

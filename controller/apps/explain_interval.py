@@ -11,14 +11,10 @@ from controller.loop.setpoint_explanations import LIMIT_PREFIX, SETPOINT_TOPIC
 from controller.record.reader import Reader
 from controller.record.stored import StoredExplanation
 from models.domain.interval import floor_to_interval
-from models.explanation.interval_wording import (
-    IntervalEnergy,
-    word_counterfactual,
-    word_energy,
-    word_marginal_price,
-)
+from models.explanation.interval_wording import IntervalEnergy, word_energy, word_marginal_price
 from models.explanation.language import Language
 from models.explanation.setpoint_wording import LIMIT_SENTENCES
+from models.explanation.what_if_wording import word_alternative, word_counterfactual
 
 MINOR_PER_UNIT = 100
 """A forecast saving is told to the hundredth, whatever the currency."""
@@ -35,7 +31,8 @@ def explain_interval(
         member: Id of the member.
         moment_utc: A moment inside the interval.
         language: Of the sentences.
-        with_what_if: Solve the recorded plan again without what moved the battery.
+        with_what_if: Solve the recorded plan again without what moved a battery, or with other times of a car or an
+            appliance.
     """
     start_utc = floor_to_interval(moment_utc, site.interval_min)
     end_utc = start_utc + timedelta(minutes=site.interval_min)
@@ -52,8 +49,7 @@ def explain_interval(
     asked = ask_what_if(site, member, setpoints) if with_what_if else None
     if isinstance(asked, str):
         return asked
-    if asked is not None:
-        said.append(word_counterfactual(asked.answer, site.community.currency, MINOR_PER_UNIT, language))
+    said += [_word_what_if(one, site.community.currency, language) for one in asked or ()]
     return {
         "member": member,
         "interval_start_utc": start_utc.isoformat(),
@@ -72,12 +68,13 @@ def explain_interval(
             }
             for stored in setpoints
         ],
-        "what_if": None if asked is None else _describe_what_if(asked),
+        "what_if": None if asked is None else [_describe_what_if(one) for one in asked],
     }
 
 
 def _find_energy(reader: Reader, member: str, start_utc: datetime, end_utc: datetime) -> IntervalEnergy | None:
     for settled in reader.settled(start_utc, end_utc):
+        given_wh = {row.member: row.export_wh for row in settled.metered}
         for row in settled.allocations:
             if row.member == member:
                 return IntervalEnergy(
@@ -87,6 +84,7 @@ def _find_energy(reader: Reader, member: str, start_utc: datetime, end_utc: date
                     community_wh=row.community_wh,
                     grid_wh=row.grid_wh,
                     sold_wh=row.sold_wh,
+                    fed_in_wh=max(0, (given_wh.get(member) or 0) - row.sold_wh),
                 )
     return None
 
@@ -115,16 +113,42 @@ def _describe_energy(energy: IntervalEnergy) -> dict[str, int]:
         "community_wh": energy.community_wh,
         "grid_wh": energy.grid_wh,
         "sold_wh": energy.sold_wh,
+        "fed_in_wh": energy.fed_in_wh,
     }
 
 
+def _word_what_if(asked: WhatIf, currency: str, language: Language) -> str:
+    if asked.alternative is not None:
+        return word_alternative(asked.alternative, currency, MINOR_PER_UNIT, language)
+    return word_counterfactual(asked.answers, currency, MINOR_PER_UNIT, language)
+
+
 def _describe_what_if(asked: WhatIf) -> dict[str, Any]:
+    answers: list[dict[str, Any]] = [
+        {
+            "without": answer.without.value,
+            "power_kw": answer.power_kw,
+            "other_kw": answer.other_kw,
+            "is_same": answer.is_same,
+            "saved_eur": answer.saved_eur,
+        }
+        for answer in asked.answers
+    ]
+    if asked.alternative is not None:
+        other = asked.alternative
+        answers.append(
+            {
+                "asked": other.asked.value,
+                "power_kw": other.power_kw,
+                "other_kw": other.other_kw,
+                "extra_eur": other.extra_eur,
+                "is_too_late": other.is_too_late,
+            }
+        )
     return {
         "decision_id": asked.decision_id,
-        "without": asked.answer.without.value,
-        "power_kw": asked.answer.power_kw,
-        "other_kw": asked.answer.other_kw,
-        "saved_eur": asked.answer.saved_eur,
+        "device": str(asked.device),
+        "answers": answers,
         "bindings": [
             {
                 "limit": binding.limit,

@@ -30,7 +30,11 @@ def explain(
         Path | None, typer.Option(exists=True, dir_okay=False, help="A store to read instead of the site's.")
     ] = None,
     with_what_if: Annotated[
-        bool, typer.Option("--what-if", help="Solve the interval again without what moved the battery.")
+        bool,
+        typer.Option(
+            "--what-if",
+            help="Solve the interval again: without what moved the battery, with the car or appliance at another time.",
+        ),
     ] = False,
     is_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,
 ) -> None:

@@ -10,12 +10,30 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from models.explanation.labels import ASSETS, HEADINGS, PARTS, PEAK, SUMMARY, TIMES, WEIGHT
+from models.explanation.labels import (
+    ASSETS,
+    CORRECTION,
+    HEADINGS,
+    PARTS,
+    PEAK,
+    SUBTRACTED,
+    SUMMARY,
+    TIMES,
+    WEIGHT,
+    WEIGHTS,
+)
 from models.explanation.language import Language
 
 WIDTH = 88
 """Columns of running text that are easy to read."""
-TABLES = (("summary", SUMMARY), ("parts", PARTS), ("times", TIMES), ("assets", ASSETS), ("peak", PEAK))
+TABLES = (
+    ("summary", SUMMARY),
+    ("parts", PARTS),
+    ("times", TIMES),
+    ("assets", ASSETS),
+    ("correction", CORRECTION),
+    ("peak", PEAK),
+)
 
 
 def print_explanation(answer: Mapping[str, Any], language: Language, console: Console | None = None) -> None:
@@ -38,21 +56,27 @@ def tabulate(
     numbers: Mapping[str, float | None], currency: str, language: Language
 ) -> list[tuple[str, list[tuple[str, str]]]]:
     """Headings with rows of words and amounts, for the numbers that there are; amounts of nothing are left out."""
-    tables = []
-    for name, labels in TABLES:
-        rows = [
-            (language.say(label), language.amount(value, currency))
-            for key, label in labels.items()
-            if (value := numbers.get(key))
-        ]
-        if rows:
-            tables.append((language.say(HEADINGS[name]), rows))
-    weights = [
-        (language.say(label), language.log_step(value)) for key, label in WEIGHT.items() if (value := numbers.get(key))
+    tables = [(name, _list_amounts(labels, numbers, currency, language)) for name, labels in TABLES]
+    tables.append(("weight", _list_weights(numbers, language)))
+    return [(language.say(HEADINGS[name]), rows) for name, rows in tables if rows]
+
+
+def _list_amounts(
+    labels: Mapping[str, str], numbers: Mapping[str, float | None], currency: str, language: Language
+) -> list[tuple[str, str]]:
+    return [
+        (language.say(label), language.amount(-value if key in SUBTRACTED else value, currency))
+        for key, label in labels.items()
+        if (value := numbers.get(key))
     ]
-    if weights:
-        tables.append((language.say(HEADINGS["weight"]), weights))
-    return tables
+
+
+def _list_weights(numbers: Mapping[str, float | None], language: Language) -> list[tuple[str, str]]:
+    return [
+        (language.say(label), (language.weight if key in WEIGHTS else language.weight_change)(value))
+        for key, label in WEIGHT.items()
+        if (value := numbers.get(key))
+    ]
 
 
 def _draw(rows: list[tuple[str, str]]) -> Table:

@@ -15,11 +15,12 @@ from controller.apps.replay_tables import print_replay
 from controller.loop.solver_process import SolverFailure, SolverProcess
 from controller.record.bundles import program_versions
 from devices.clock import SystemClock
-from models.dispatch.audit import Violation, audit_plan
+from models.dispatch.audit import audit_plan
 from models.dispatch.binding import Binding, find_bindings
 from models.dispatch.bundle import LARGEST_CONTENT_BYTES, Bundle, decode
 from models.dispatch.comparison import Comparison, compare_plans
 from models.dispatch.result import Plan
+from models.dispatch.violation import Violation
 from models.domain.errors import BundleError
 
 BAD_USE = 2
@@ -225,5 +226,7 @@ def _describe_plan(plan: Plan | None, solver: str) -> dict[str, Any]:
         "cost_eur": figures.cost_eur,
         "price_of_equity_eur": figures.price_of_equity_eur,
         "peak_kw": [float(peak) for peak in figures.peak_kw],
+        "discomfort_eur": float(figures.discomfort_eur.sum()),
+        "event_shortfall_kwh": float(figures.event_shortfall_kwh.sum()),
         "softened": [str(limit) for limit in plan.softened],
     }

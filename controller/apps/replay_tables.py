@@ -78,6 +78,8 @@ def _plans(recorded: Mapping[str, Any], resolved: Mapping[str, Any]) -> Table:
         ("cost F [EUR]", "cost_eur"),
         ("price of equity [EUR]", "price_of_equity_eur"),
         ("peak [kW]", "peak_kw"),
+        ("discomfort [EUR]", "discomfort_eur"),
+        ("events' targets missed [kWh]", "event_shortfall_kwh"),
         ("limits exceeded", "softened"),
     ):
         table.add_row(escape(label), _show(recorded.get(key)), _show(resolved.get(key)))

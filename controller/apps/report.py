@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -10,13 +11,23 @@ from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from controller.apps import figures
 from controller.apps.demo_options import STORE_NAME
 from controller.apps.demo_result import DemoSeries
 from controller.apps.demo_settlement import LINES
+from controller.apps.fairness_words import (
+    BENEFIT_HEADINGS,
+    NOT_YET,
+    SPREAD_HEADINGS,
+    lay_out_fairness,
+    print_fairness,
+)
+from controller.apps.report_events import list_rows, say_effect
 from controller.apps.report_explanation import tell_one_member
+from models.fairness.indices import FIRST_SHOWN_DAY
 
 REPORT_NAME = "report.html"
 NOTHING = "-"
@@ -35,6 +46,7 @@ def write_report(folder: Path, result: Mapping[str, Any], series: DemoSeries, no
     environment.filters["figure"] = _figure
     zone = ZoneInfo(series.zone)
     before, after = series.uncontrolled, series.controlled
+    events = list_rows(result["demand_response"], zone)
     page = environment.get_template("report.html.j2").render(
         result=result,
         series=series,
@@ -53,6 +65,11 @@ def write_report(folder: Path, result: Mapping[str, Any], series: DemoSeries, no
         },
         members=_member_rows(series),
         parts=_cost_rows(result),
+        events=events,
+        effect=say_effect(result["demand_response"], result["held_back"], series.currency),
+        fairness=None if result["fairness"] is None else lay_out_fairness(result["fairness"]),
+        fairness_headings=(SPREAD_HEADINGS, BENEFIT_HEADINGS),
+        has_ginis=result["days"] >= FIRST_SHOWN_DAY,
         has_islanded=any(one.amounts["islanded"] for one in series.money),
         money_sums={line: round(sum(one.amounts[line] for one in series.money), 6) + 0.0 for line in LINES},
         explanation=tell_one_member(folder / STORE_NAME, tuple(series.members), series.currency),
@@ -101,7 +118,7 @@ def _cost_rows(result: Mapping[str, Any]) -> list[tuple[str, float, float]]:
 
 
 def _figure(value: float | None, digits: int = 2) -> str:
-    return NOTHING if value is None else f"{value:,.{digits}f}"
+    return NOTHING if value is None or math.isnan(value) else f"{value:,.{digits}f}"
 
 
 def change_percent(pair: Mapping[str, float | None]) -> str:
@@ -121,13 +138,20 @@ def print_summary(console: Console, result: Mapping[str, Any], report: Path) -> 
     for words, name, digits in (
         (f"community cost [{currency}]", "community_cost", 2),
         ("highest import, interval mean [kW]", "peak_import_kw", 2),
-        ("Gini of energy burden", "gini_energy_burden", 3),
-        ("Gini of renewable access", "gini_renewable_access", 3),
         ("highest energy burden, share of income", "worst_energy_burden", 4),
+        ("Gini of energy burden", "gini_energy_burden", 3),
+        ("lowest renewable access, share of use", "least_renewable_access", 3),
+        ("Gini of renewable access", "gini_renewable_access", 3),
     ):
         pair = result[name]
+        if name.startswith("gini_") and result["days"] < FIRST_SHOWN_DAY:
+            table.add_row(words, NOT_YET, NOT_YET, NOTHING)
+            continue
         table.add_row(
-            words, _figure(pair["uncontrolled"], digits), _figure(pair["controlled"], digits), change_percent(pair)
+            escape(words),
+            _figure(pair["uncontrolled"], digits),
+            _figure(pair["controlled"], digits),
+            change_percent(pair),
         )
     console.print(table)
     rungs = ", ".join(f"{count} {rung}" for rung, count in result["plans_by_rung"].items())
@@ -141,6 +165,9 @@ def print_summary(console: Console, result: Mapping[str, Any], report: Path) -> 
         f"{sent['expired']} expired; {result['shared_kwh']:.1f} kWh shared; "
         f"meters and store agree to {result['max_energy_residual_wh']:.2f} Wh"
     )
+    if result["demand_response"]:
+        said = say_effect(result["demand_response"], result["held_back"], currency)
+        console.print(f"Demand response. {said}")
     settlement = result["settlement"]
     if settlement is not None:
         is_exact = "exactly" if settlement["sum_equals_tariff"] else "which is NOT"
@@ -149,4 +176,5 @@ def print_summary(console: Console, result: Mapping[str, Any], report: Path) -> 
             f"gain {_figure(settlement['gain'])} {currency}; the bills add up to "
             f"{_figure(settlement['sum_of_bills'])} {currency}, {is_exact} the utility's tariff"
         )
+        print_fairness(console, result["fairness"])
     console.print(f"Report: {report.resolve()}", soft_wrap=True)

@@ -145,12 +145,25 @@ def _start_forwarder(site: Site, surroundings: Surroundings, stack: ExitStack) -
 
 def _tell(report: CycleReport) -> None:
     causes = ", ".join(trigger.value for trigger in report.triggers)
+    held = [power for power in report.decision.powers if power.held_back_kw > 0.0]
     _log.info(
-        "%s (%s): rung %s, %d setpoints, plan %.2f s, %d devices silent",
+        "%s (%s): rung %s, %d setpoints, plan %.2f s, %d devices silent%s",
         report.decision_id,
         causes,
         report.decision.rung,
         len(report.setpoints),
         report.decision.solve_s,
         len(report.snapshot.stale),
+        _tell_events(report, sum(power.held_back_kw for power in held), len(held)),
     )
+
+
+def _tell_events(report: CycleReport, held_back_kw: float, loads: int) -> str:
+    """Demand-response events that are on, in words; empty without any."""
+    outlook = report.outlook
+    now_utc = report.snapshot.taken_utc
+    running = [event for event in outlook.events if event.span.contains(now_utc)] if outlook is not None else []
+    if not running and not loads:
+        return ""
+    names = ", ".join(f"{event.key} until {event.end_utc:%H:%M} UTC" for event in running) or "none now"
+    return f"; demand response: {names}, {held_back_kw:.2f} kW held back from {loads} load{'s' if loads != 1 else ''}"

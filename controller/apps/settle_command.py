@@ -13,22 +13,23 @@ from typing import Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from config.currency import minor_per_unit
 from config.load import load_site
 from config.schema import Site
-from controller.apps.settlement_files import format_money, write_files
+from controller.apps.fairness_words import print_fairness, read_fairness
+from controller.apps.settlement_files import write_files, write_true_up
+from controller.apps.settlement_page import name_days, open_console, print_audit, print_day, print_true_up
 from controller.apps.settlement_words import describe_changes
 from controller.apps.wiring import read_price_book
 from controller.record.anchor import note_anchor, read_anchors
 from controller.record.day_posting import PostedDay
-from controller.record.day_rows import read_day
+from controller.record.day_rows import Select, read_day, select_from
 from controller.record.ledger_audit import Audit, audit_ledger
 from controller.record.parallel_batches import ParallelBatches, connect_cluster
 from controller.record.quantities import MICRO_PER_EUR
 from controller.record.reader import Reader, open_reader
-from controller.record.second_writer import second_writer
+from controller.record.second_writer import bring_up_to_date, second_writer
 from controller.record.settled_day import write_settlement
 from controller.record.settlement_input import SettlementWish, build_job
 from controller.record.settlement_job import ComputedDay, DayJob, compute_day
@@ -41,17 +42,6 @@ from models.settlement.settle_day import GameKind
 
 EXIT_FAILED = 1
 BAD_USE = 2
-SHOWN = {
-    "stand_alone_minor": "alone",
-    "wear_minor": "wear",
-    "share_minor": "share",
-    "solidarity_minor": "solidarity",
-    "islanded_minor": "islanded",
-    "bill_minor": "bill",
-    "peak_minor": "peak charge",
-}
-"""Columns of the printed bills."""
-ALWAYS_SHOWN = ("stand_alone_minor", "share_minor", "bill_minor")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,16 +76,20 @@ def settle(config: Path, wish: SettleWish, *, is_json: bool) -> int:
     if (complaint := _find_misuse(wish)) is not None:
         typer.secho(f"commonwatt: {complaint}", err=True, fg=typer.colors.RED)
         return BAD_USE
-    console = Console(stderr=True)
+    console = open_console(is_beside=is_json)
     result: dict[str, Any] = {}
+    if (before := bring_up_to_date(store)) is not None:
+        typer.echo(
+            f"The store was written by an earlier version (schema {before}) and was brought up to date.", err=True
+        )
     if wish.day is not None:
         result = _settle_day(site, store, wish.day, wish, console)
     if wish.month is not None and wish.invoice is not None:
-        result |= _true_up(site, store, wish.month, Decimal(wish.invoice), console)
+        result |= _true_up(site, store, wish.month, wish, console)
     audit = _verify(site, store, wish) if wish.is_verified else None
     if audit is not None:
         result |= _describe_audit(audit)
-        _print_audit(console, audit)
+        print_audit(console, audit)
     if is_json:
         typer.echo(json.dumps(result, allow_nan=False, ensure_ascii=False))
     return EXIT_FAILED if audit is not None and audit.faults else 0
@@ -111,28 +105,37 @@ def _find_misuse(wish: SettleWish) -> str | None:
     return None
 
 
-def _true_up(site: Site, store: Path, month: date, invoice: Decimal, console: Console) -> dict[str, Any]:
+def _true_up(site: Site, store: Path, month: date, wish: SettleWish, console: Console) -> dict[str, Any]:
     unit, currency = minor_per_unit(site.community.currency), site.community.currency
+    invoice = Decimal(wish.invoice or "0")
     amount = invoice * unit
     if amount != int(amount):
         raise SettlementError(f"--invoice: found {invoice}, accepted is a whole number of 1/{unit} {currency}")
-    with second_writer(store, site, SystemClock().now_utc()) as (connection, _):
-        done = post_true_up(connection, month, int(amount))
+    now_utc = SystemClock().now_utc()
+    with second_writer(store, site, now_utc) as (connection, _):
+        require_site(select_from(connection), site, store)
+        done = post_true_up(connection, month, int(amount), zone=site.zone, now_utc=now_utc)
     note_anchor(store, done.anchor)
-    difference = format_money(done.invoice_minor - done.booked_minor, unit)
-    console.print(
-        f"{month:%Y-%m}: the bills add up to {format_money(done.booked_minor, unit)} {currency}, the invoice is "
-        f"{format_money(done.invoice_minor, unit)} {currency}; the difference of {difference} {currency} is split by "
-        "what each member drew and fed in."
-    )
+    path = write_true_up(_folder(wish, store), done.booked, currency=currency, minor_per_unit=unit)
+    print_true_up(console, done, path, currency, unit)
+    if done.days_without_data:
+        named = name_days(done.days_without_data)
+        typer.echo(f"No energy is on record for {named}: the invoice has it, no bill has.", err=True)
     return {
         "month": f"{month:%Y-%m}",
-        "booked": done.booked_minor / unit,
-        "invoice": done.invoice_minor / unit,
-        "true_up": {member: amount / unit for member, amount in done.amounts},
+        "booked": done.booked.booked_minor / unit,
+        "invoice": done.booked.invoice_minor / unit,
+        "true_up": {one.member: one.amount_minor / unit for one in done.booked.parts},
+        "true_up_revision": done.booked.revision,
+        "true_up_file": str(path),
+        "days_without_data": [day.isoformat() for day in done.days_without_data],
         "is_new": done.is_new,
         "anchor": done.anchor,
     }
+
+
+def _folder(wish: SettleWish, store: Path) -> Path:
+    return wish.output or store.parent / "settlement"
 
 
 def _settle_day(site: Site, store: Path, local_day: date, wish: SettleWish, console: Console) -> dict[str, Any]:
@@ -140,7 +143,7 @@ def _settle_day(site: Site, store: Path, local_day: date, wish: SettleWish, cons
     game = wish.game or final
     how = SettlementWish(game=game, is_final=game is final)
     with open_reader(store) as reader:
-        _require_site(reader, site, store)
+        require_site(reader.select, site, store)
         _require_ended(reader, site, local_day)
         before = read_day(reader.select, local_day)
         if before is not None and before.stage is not Stage.PROVISIONAL and not how.is_final:
@@ -152,20 +155,27 @@ def _settle_day(site: Site, store: Path, local_day: date, wish: SettleWish, cons
         anchors = read_anchors(store)
         posted = PostedDay(day=before, is_new=False, anchor=anchors[-1] if anchors else None)
     else:
-        posted = _write(site, store, job, _compute(job, wish, console))
+        posted = _write(site, store, job, _compute(job, wish))
         if posted.anchor is not None:
             note_anchor(store, posted.anchor)
-    folder = wish.output or store.parent / "settlement"
-    paths = write_files(folder, posted.day, currency=site.community.currency, zone=site.zone)
-    changes = (
-        [] if before is None or not posted.is_new else describe_changes(before, posted.day, site.community.currency)
-    )
-    _print_day(console, site, posted, changes, folder)
-    return _describe_day(site, posted, changes, paths)
+    currency, folder = site.community.currency, _folder(wish, store)
+    paths = write_files(folder, posted.day, currency=currency, zone=site.zone)
+    with open_reader(store) as reader:
+        replaced = read_day(reader.select, local_day, posted.day.revision - 1)
+    changes = [] if replaced is None else describe_changes(replaced, posted.day, currency)
+    fairness = read_fairness(store, posted.day)
+    print_day(console, posted, changes, folder, currency)
+    print_fairness(console, fairness)
+    return _describe_day(site, posted, changes, paths) | {"fairness": fairness}
 
 
-def _require_site(reader: Reader, site: Site, store: Path) -> None:
-    rows = reader.select("SELECT value FROM meta WHERE key = 'site'", ())
+def require_site(select: Select, site: Site, store: Path) -> None:
+    """Check that a store is this site's.
+
+    Raises:
+        StoreError: it belongs to another one.
+    """
+    rows = select("SELECT value FROM meta WHERE key = 'site'", ())
     if rows and rows[0]["value"] != site.community.id:
         raise StoreError(f"store {store} belongs to site {rows[0]['value']!r}, not {site.community.id!r}")
 
@@ -179,8 +189,8 @@ def _require_ended(reader: Reader, site: Site, local_day: date) -> None:
         raise SettlementError(f"{local_day} has not ended; accepted is a day before today")
 
 
-def _compute(job: DayJob, wish: SettleWish, console: Console) -> ComputedDay:
-    with console.status(f"Settling {job.local_day} by the {job.game.value} game ...") as status:
+def _compute(job: DayJob, wish: SettleWish) -> ComputedDay:
+    with Console(stderr=True).status(f"Settling {job.local_day} by the {job.game.value} game ...") as status:
         solved = 0
 
         def report(coalitions: int) -> None:
@@ -199,9 +209,10 @@ def _write(site: Site, store: Path, job: DayJob, computed: ComputedDay) -> Poste
 
 
 def _verify(site: Site, store: Path, wish: SettleWish) -> Audit:
-    with open_reader(store) as reader:
-        _require_site(reader, site, store)
-        return audit_ledger(reader.select, (*read_anchors(store), *wish.anchors))
+    with open_reader(store) as reader, Console(stderr=True).status("Checking the ledger ...") as status:
+        require_site(reader.select, site, store)
+        anchors = (*read_anchors(store), *wish.anchors)
+        return audit_ledger(reader.select, anchors, lambda day: status.update(f"Checking the ledger: {day} ..."))
 
 
 def _describe_day(site: Site, posted: PostedDay, changes: list[str], paths: tuple[Path, ...]) -> dict[str, Any]:
@@ -225,6 +236,7 @@ def _describe_day(site: Site, posted: PostedDay, changes: list[str], paths: tupl
         "players": day.players,
         "coalitions_evaluated": day.coalitions,
         "gain": gain,
+        "loss_carried": sum(one.loss_after_micro for one in day.members) / MICRO_PER_EUR,
         "sum_of_shares": sum(one.share_minor + one.solidarity_minor for one in day.members) / unit,
         "sum_of_bills": bills / unit,
         "utility": day.utility_minor / unit,
@@ -246,44 +258,11 @@ def _describe_audit(audit: Audit) -> dict[str, Any]:
             "is_whole": not audit.faults,
             "entries": audit.entries,
             "days": audit.days,
+            "revisions": audit.revisions,
+            "revisions_with_digests": audit.digested,
             "anchors": audit.anchors,
             "head": audit.head,
             "faults": list(audit.faults),
+            "remarks": list(audit.remarks),
         }
     }
-
-
-def _print_day(console: Console, site: Site, posted: PostedDay, changes: list[str], folder: Path) -> None:
-    day, currency = posted.day, site.community.currency
-    unit = day.minor_per_unit
-    new = "" if posted.is_new else ", as it was: the same data"
-    table = Table(
-        title=f"{day.local_day} [{currency}], revision {day.revision} ({day.stage.value}{new})", title_justify="left"
-    )
-    shown = [line for line in SHOWN if line in ALWAYS_SHOWN or any(getattr(one, line) for one in day.members)]
-    table.add_column("member")
-    for line in shown:
-        table.add_column(SHOWN[line], justify="right", overflow="fold")
-    for one in day.members:
-        table.add_row(one.member, *(format_money(getattr(one, line), unit) for line in shown))
-    console.print(table)
-    console.print("bill = alone - wear (borne in kind) - share of the gain - solidarity + islanded", style="dim")
-    console.print(
-        f"The bills add up to {format_money(day.utility_minor, unit)} {currency}, the utility's tariff on the "
-        f"community's flows. Gain {day.gain_micro / MICRO_PER_EUR:.2f} {currency} ({day.game.value} game, "
-        f"{day.method}, {day.coalitions} coalitions)."
-    )
-    for sentence in (*day.notes, *changes):
-        console.print(sentence, highlight=False)
-    console.print(f"Ledger anchor: {posted.anchor}", soft_wrap=True, highlight=False)
-    console.print(f"Files: {folder.resolve()}", soft_wrap=True, highlight=False)
-
-
-def _print_audit(console: Console, audit: Audit) -> None:
-    for fault in audit.faults:
-        console.print(fault, style="red", highlight=False)
-    if not audit.faults:
-        console.print(
-            f"The ledger is whole: {audit.entries} entries, settled days: {audit.days}; chained and balanced, "
-            f"every bill booked, {audit.anchors} anchors found."
-        )

@@ -9,9 +9,13 @@ import numpy as np
 from config.schema import Site
 from controller.loop.account import PeriodAccount
 from controller.loop.outlook import HISTORY_DAYS, MeteredHistory
+from controller.loop.settled_money import first_day_of_interest
+from controller.record.event_records import HeldBack
+from controller.record.event_rows import read_held_back
 from controller.record.reader import Reader
+from controller.record.settled_bills import read_settled_bills
 from models.domain.arrays import FloatArray
-from models.domain.interval import floor_to_interval
+from models.domain.interval import Span, floor_to_interval
 
 
 def load_history(reader: Reader, site: Site, now_utc: datetime) -> MeteredHistory:
@@ -34,8 +38,20 @@ def load_history(reader: Reader, site: Site, now_utc: datetime) -> MeteredHistor
         if row.member in index and 0 <= column < count:
             _put(demand_kw, index[row.member], column, row.demand_wh, scale)
             _put(pv_kw, index[row.member], column, row.pv_wh, scale)
+    # What was held back for an event would have been drawn: forecasts are of what homes want.
+    for one in read_held_back(reader.select, Span(start_utc=start_utc, end_utc=end_utc)):
+        if one.member in index:
+            _add_back(demand_kw[index[one.member]], one, start_utc, interval)
     history.load(start_utc, demand_kw, pv_kw)
     return history
+
+
+def _add_back(demand_kw: FloatArray, one: HeldBack, start_utc: datetime, interval: timedelta) -> None:
+    """Spread what was held back over the intervals that it was held back in."""
+    begin, end = (one.span.start_utc - start_utc) / interval, (one.span.end_utc - start_utc) / interval
+    edges = np.arange(len(demand_kw) + 1, dtype=np.float64)
+    share = np.clip(np.minimum(edges[1:], end) - np.maximum(edges[:-1], begin), 0.0, 1.0)
+    demand_kw += share * one.held_back_kw
 
 
 def _put(values: FloatArray, row: int, column: int, energy_wh: int | None, scale: float) -> None:
@@ -44,8 +60,9 @@ def _put(values: FloatArray, row: int, column: int, energy_wh: int | None, scale
 
 
 def load_account(reader: Reader, site: Site, now_utc: datetime) -> PeriodAccount:
-    """The billing period so far from the store: only intervals that the community shared count."""
+    """The billing period so far from the store: intervals that the community shared, and the bills of settled days."""
     account = PeriodAccount(site, now_utc)
     since_utc = account.period.start_utc
     account.add([settled for settled in reader.settled(since_utc, now_utc) if settled.allocations])
+    account.book(read_settled_bills(reader.select, first_day_of_interest(site, account), {}))
     return account

@@ -18,8 +18,10 @@ from controller.loop.bundling import bundle_watcher
 from controller.loop.controller import Controller
 from controller.loop.cycle import Cycle
 from controller.loop.dispatcher import Dispatcher
+from controller.loop.event_effects import EventEffects
 from controller.loop.intake import Intake
 from controller.loop.market import MarketListener
+from controller.loop.notice_keeper import NoticeKeeper
 from controller.loop.outcome_log import OutcomeLog
 from controller.loop.outlook import Forecaster
 from controller.loop.planner import Planner
@@ -85,9 +87,7 @@ async def running_parts(site: Site, clock: Clock, surroundings: Surroundings) ->
             credentials=surroundings.credentials,
         )
         now_utc = clock.now_utc()
-        last = await store.read(lambda reader: reader.last_decision())
-        if last is not None and last.weights:
-            weigher.resume(last.weights, local_day_of(last.interval_start_utc, site.zone))
+        await _resume_weights(store, site, weigher)
         history = await store.read(lambda reader: load_history(reader, site, now_utc))
         account = await store.read(lambda reader: load_account(reader, site, now_utc))
         registry = DeviceRegistry.from_site(site)
@@ -102,6 +102,7 @@ async def running_parts(site: Site, clock: Clock, surroundings: Surroundings) ->
             site=site, clock=clock, state=state, publisher=publisher, outcomes=outcomes, store=store
         )
         forecaster = Forecaster(site, prices, history)
+        forecaster.review(now_utc)
         cycle = Cycle(
             site=site,
             clock=clock,
@@ -127,12 +128,19 @@ async def running_parts(site: Site, clock: Clock, surroundings: Surroundings) ->
             store=store,
         )
         _add_slow_work(site, clock, store, surroundings, controller, stack)
+        await _add_events(site, clock, store, solver, controller)
         # Left in reverse: the publisher ends what is still open, and that is written down before the store closes.
         stack.push_async_callback(controller.finish)
         await stack.enter_async_context(publisher)
         await stack.enter_async_context(bus)
         await bus.wait_connected(CONNECT_TIMEOUT_S)
         yield controller
+
+
+async def _resume_weights(store: Store, site: Site, weigher: Weigher) -> None:
+    last = await store.read(lambda reader: reader.last_decision())
+    if last is not None and last.weights:
+        weigher.resume(last.weights, local_day_of(last.interval_start_utc, site.zone))
 
 
 async def _open_store(site: Site, clock: Clock, surroundings: Surroundings, stack: AsyncExitStack) -> Store:
@@ -181,6 +189,17 @@ def _add_slow_work(
     explainer = WeightExplainer(site, store)
     controller.cycle.watchers.append(explainer.note)
     controller.service.add("weight explanations", explainer.run)
+
+
+async def _add_events(site: Site, clock: Clock, store: Store, solver: SolverProcess, controller: Controller) -> None:
+    """The market's notices over a restart, and what demand-response events bring."""
+    keeper = NoticeKeeper(controller.market, store)
+    await keeper.restore()
+    effects = EventEffects(site, clock, store, solver, controller.requests)
+    controller.cycle.watchers.append(effects.note)
+    controller.service.add("notices", keeper.run)
+    controller.service.add("event effects", effects.run)
+    controller.last_acts += [keeper.write, effects.close_ended]
 
 
 async def _start_solver(site: Site, clock: Clock, stack: AsyncExitStack) -> SolverProcess:

@@ -1,10 +1,10 @@
 """The interval cycle and what it stands on.
 
-Reading order: ``timer`` (interval ticks), ``state_store`` (newest values and counters at boundaries),
-``triggers`` (events between ticks), ``metering`` (closed interval to member energies), ``account`` (billing
-period so far), ``outlook`` (forecasts and prices for a horizon), ``problem_builder`` (snapshot to dispatch
-problem), ``solver_process`` (worker), ``planner`` (the ladder's upper rungs), ``fallback`` (its lower
-rungs), ``setpoints`` (plan to setpoints), ``dispatcher`` (sending, renewing), ``cycle`` (the six phases),
+Reading order: ``timer`` (interval ticks), ``state_store`` (newest values and counters at boundaries), ``triggers``
+(events between ticks), ``metering`` (closed interval to member energies), ``account`` (billing period so far),
+``outlook`` (forecasts and prices for a horizon; ``forecast_misses`` is what they missed), ``problem_builder``
+(snapshot to dispatch problem), ``solver_process`` (worker), ``planner`` (the ladder's upper rungs), ``fallback`` (its
+lower rungs), ``setpoints`` (plan to setpoints), ``dispatcher`` (sending, renewing), ``cycle`` (the six phases),
 ``bundling`` (each plan as a bundle), ``setpoint_explanations`` and ``weight_explanations`` (why), ``service`` (the
 owner of all tasks). May import every lower layer and ``controller.record``.
 """

@@ -1,18 +1,23 @@
-"""The billing period so far: what members were billed, what they used of the sun, the community's peak."""
+"""The billing period so far: what members were billed, what they used of the sun, the community's peak.
+
+A settled day's bills take the place of its intervals' provisional money. The peak charge that was accrued counts for
+as much of the period as the income that it is compared with: it is one charge for the whole month.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
 
 import numpy as np
 
 from config.schema import Site
 from controller.record.quantities import to_eur
 from controller.record.records import SettledInterval
+from controller.record.settled_bills import SettledBills
 from models.domain.arrays import FloatArray
-from models.domain.interval import Span, billing_period
+from models.domain.interval import Span, billing_period, local_day_of
 
 WH_PER_KWH = 1000.0
 
@@ -22,7 +27,7 @@ class MemberTotals:
     """Sums over the billing period so far, N members."""
 
     billed_eur: FloatArray
-    """[N] [currency]"""
+    """[N] for energy, and the part of the accrued peak charge that belongs to the time so far [currency]."""
     renewable_kwh: FloatArray
     """[N] of it from PV, own or shared."""
     consumption_kwh: FloatArray
@@ -36,6 +41,9 @@ class PeriodAccount:
         """Open the account of the period that ``now_utc`` lies in, empty."""
         self._site = site
         self._members = {member.id: index for index, member in enumerate(site.members)}
+        self.last_settled: SettledBills | None = None
+        """The latest settled day, be it of an earlier period."""
+        self._revisions: dict[date, int] = {}
         self._open(billing_period(now_utc, site.zone))
 
     def _open(self, period: Span) -> None:
@@ -43,10 +51,14 @@ class PeriodAccount:
         self.period = period
         self.peak_kw = 0.0
         """Largest interval mean of the community's net import in the period [kW]."""
-        self._billed_eur = np.zeros(count)
+        self._provisional_eur: dict[date, FloatArray] = {}
+        self._bill_eur: dict[date, FloatArray] = {}
+        self._peak_eur: dict[date, FloatArray] = {}
         self._renewable_kwh = np.zeros(count)
         self._consumption_kwh = np.zeros(count)
         self._first_utc: datetime | None = None
+        self._billed_since_utc: datetime | None = None
+        self._until_utc: datetime | None = None
 
     def add(self, settled: Sequence[SettledInterval]) -> None:
         """Add closed intervals; one that begins a new period closes this account first, one of an earlier is left out.
@@ -58,27 +70,67 @@ class PeriodAccount:
             if not self.period.contains(interval.start_utc):
                 continue
             self._first_utc = self._first_utc or interval.start_utc
+            self._billed_since_utc = self._billed_since_utc or interval.start_utc
+            self._until_utc = interval.start_utc + timedelta(seconds=interval.duration_s)
+            day = local_day_of(interval.start_utc, self._site.zone)
+            billed_eur = self._provisional_eur.setdefault(day, np.zeros(len(self._members)))
             for row in interval.allocations:
                 index = self._members.get(row.member)
                 if index is None:
                     continue
-                self._billed_eur[index] += to_eur(row.billed_micro)
+                billed_eur[index] += to_eur(row.billed_micro)
                 self._renewable_kwh[index] += row.renewable_wh / WH_PER_KWH
                 self._consumption_kwh[index] += row.use_wh / WH_PER_KWH
             self.peak_kw = max(self.peak_kw, _mean_net_import_kw(interval))
 
+    def book(self, days: Iterable[SettledBills]) -> None:
+        """Take settled or corrected days; their bills replace what was provisional, or an earlier revision."""
+        for day in days:
+            self._revisions[day.local_day] = day.revision
+            if self.last_settled is None or day.local_day >= self.last_settled.local_day:
+                self.last_settled = day
+            if not self.period.contains(day.start_utc):
+                continue
+            self._bill_eur[day.local_day] = self._by_member(day.bill_eur)
+            self._peak_eur[day.local_day] = self._by_member(day.peak_eur)
+            # A day is billed as a whole, from its midnight, even where metering began later.
+            self._billed_since_utc = min(self._billed_since_utc or day.start_utc, day.start_utc)
+
+    def known_revisions(self) -> Mapping[date, int]:
+        """Newest booked revision of each settled day."""
+        return dict(self._revisions)
+
     def turn_to(self, now_utc: datetime) -> None:
         """Open a new account if the period is over: the next plan must not count on a peak that was paid for before."""
         if now_utc >= self.period.end_utc:
+            # What happens to the closing period's days still matters; to those before it, no more.
+            first = local_day_of(self.period.start_utc, self._site.zone)
+            self._revisions = {day: number for day, number in self._revisions.items() if day >= first}
             self._open(billing_period(now_utc, self._site.zone))
 
-    def totals(self) -> MemberTotals:
-        """Copies of the sums."""
+    def totals(self, until_utc: datetime | None = None) -> MemberTotals:
+        """Copies of the sums.
+
+        Args:
+            until_utc: End of the time whose part of the peak charge counts, as of ``income_eur``; unset: the end of the
+                newest interval.
+        """
+        energy_eur = np.zeros(len(self._members))
+        for by_day in (self._provisional_eur | self._bill_eur).values():
+            energy_eur += by_day
+        peak_eur = sum(self._peak_eur.values(), np.zeros(len(self._members)))
         return MemberTotals(
-            billed_eur=self._billed_eur.copy(),
+            billed_eur=energy_eur + peak_eur * min(1.0, self._elapsed_frac(until_utc or self._until_utc)),
             renewable_kwh=self._renewable_kwh.copy(),
             consumption_kwh=self._consumption_kwh.copy(),
         )
+
+    def day_of_period(self, until_utc: datetime) -> int:
+        """Local days from the first billed one to that of ``until_utc``, both counted; 0 before anything was billed."""
+        if self._billed_since_utc is None:
+            return 0
+        zone = self._site.zone
+        return (local_day_of(until_utc, zone) - local_day_of(self._billed_since_utc, zone)).days + 1
 
     def elapsed_h(self, until_utc: datetime) -> float:
         """Time from the account's first interval to ``until_utc`` [h]; 0 before the first."""
@@ -87,7 +139,7 @@ class PeriodAccount:
         return max(0.0, Span(start_utc=self._first_utc, end_utc=until_utc).hours)
 
     def income_eur(self, until_utc: datetime, *, opened_utc: datetime | None = None) -> FloatArray:
-        """[N] income pro-rated from the account's first interval to ``until_utc``; NaN for members without one.
+        """[N] income pro-rated from the first billed time to ``until_utc``; NaN for members without one.
 
         Incomes below the site's ``income_min_eur_per_month`` count as that; non-households are left out.
 
@@ -95,8 +147,7 @@ class PeriodAccount:
             until_utc: End of the time that the income is for.
             opened_utc: Its start while nothing has been billed yet; unset: there is no income for no time.
         """
-        first_utc = self._first_utc or opened_utc or until_utc
-        share = max(0.0, Span(start_utc=first_utc, end_utc=until_utc).hours) / self.period.hours
+        share = self._elapsed_frac(until_utc, opened_utc)
         least = self._site.by_law.income_min_eur_per_month
         incomes = [
             max(member.income_eur_per_month.reveal(), least)
@@ -105,6 +156,16 @@ class PeriodAccount:
             for member in self._site.members
         ]
         return np.array(incomes) * share
+
+    def _elapsed_frac(self, until_utc: datetime | None, opened_utc: datetime | None = None) -> float:
+        """Billed time up to ``until_utc`` over that of the period."""
+        first_utc = self._billed_since_utc or opened_utc
+        if until_utc is None or first_utc is None:
+            return 0.0
+        return max(0.0, Span(start_utc=first_utc, end_utc=until_utc).hours) / self.period.hours
+
+    def _by_member(self, amounts: Mapping[str, float]) -> FloatArray:
+        return np.array([amounts.get(member, 0.0) for member in self._members])
 
 
 def _mean_net_import_kw(interval: SettledInterval) -> float:

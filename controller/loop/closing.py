@@ -10,12 +10,14 @@ import numpy as np
 
 from config.schema import Site
 from controller.loop.account import PeriodAccount
+from controller.loop.held_back import HeldBackAccount
 from controller.loop.outlook import Forecaster
 from controller.loop.settling import ClosedInterval, IntervalSettler
 from controller.record.records import SettledInterval
 from controller.record.store import Store
 from models.domain.arrays import BoolArray, FloatArray
 from models.domain.errors import CommonWattError
+from models.domain.interval import Span
 from models.domain.snapshot import CountedEnergy, MeterQuality, Snapshot
 from models.domain.telemetry import DeviceKey
 
@@ -57,6 +59,8 @@ class IntervalCloser:
         self._settler = settler
         self._account = account
         self._forecaster = forecaster
+        self.held_back: HeldBackAccount | None = None
+        """What loads were held back; unset: nothing is."""
         self._deferred: _Deferred | None = None
         self._kept: list[_Kept] = []
         self.supply_demand_ratio = 0.0
@@ -108,6 +112,11 @@ class IntervalCloser:
             [energy.quality is MeterQuality.MISSING or not energy.has_all_devices for energy in closed.energies]
         )
         demand_kw = np.array([energy.demand_kwh / interval_h for energy in closed.energies])
+        if self.held_back is not None:
+            # A forecast of what homes want must not learn from what they were not given.
+            start_utc = closed.settled.start_utc
+            span = Span(start_utc=start_utc, end_utc=start_utc + self._interval)
+            demand_kw = demand_kw + self.held_back.by_member(span) / interval_h
         pv_kw = np.array([energy.pv_kwh / interval_h for energy in closed.energies])
         demand_kw[is_unknown] = np.nan
         pv_kw[is_unknown | is_curtailed] = np.nan

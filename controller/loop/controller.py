@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from config.schema import Site
 from controller.loop.cycle import Cycle, CycleReport
@@ -46,15 +46,19 @@ class Controller:
         self._site = site
         self._clock = clock
         self._dispatcher = dispatcher
-        self._requests = requests
         self._intake = intake
-        self._market = market
         self._listener = listener
         self._store = store
         self._counted: dict[str, int] = {}
         self._last_faults: tuple[str, ...] = ()
         self.counted: list[Callable[[], Mapping[str, int]]] = []
         """Further counters that are written down with the others."""
+        self.requests = requests
+        """What asks for re-plans."""
+        self.market = market
+        """Prices, limits and events that came in."""
+        self.last_acts: list[Callable[[], Awaitable[None]]] = []
+        """What is still to be written down at the end."""
         self.settlement: SettlementRun | None = None
         """Settles days that have ended; set by whoever wires it."""
         self.cycle = cycle
@@ -80,7 +84,7 @@ class Controller:
     def counters(self) -> dict[str, int]:
         """Messages taken and dropped since the start, by reason."""
         drops = {f"telemetry.{reason}": count for reason, count in self._listener.drops.items()}
-        drops |= {f"market.{reason}": count for reason, count in self._market.drops.items()}
+        drops |= {f"market.{reason}": count for reason, count in self.market.drops.items()}
         for more in self.counted:
             drops |= more()
         return {"telemetry.accepted": self._listener.accepted, **drops}
@@ -89,6 +93,11 @@ class Controller:
         """Write down what is still open; called after the tasks have ended."""
         self._dispatcher.withhold("the controller stopped")
         await self._dispatcher.record_ends()
+        for act in self.last_acts:
+            try:
+                await act()
+            except StoreError as error:
+                _log.warning("not everything could be written down at the end: %s", error)
         await self._count()
 
     def _note_cycle(self, report: CycleReport) -> None:
@@ -107,7 +116,7 @@ class Controller:
 
     async def _run_replans(self) -> None:
         while True:
-            await self.cycle.replan(await self._requests.next_batch())
+            await self.cycle.replan(await self.requests.next_batch())
 
     async def _watch_absences(self) -> None:
         while True:

@@ -12,10 +12,14 @@ from datetime import datetime, timedelta
 from config.schema import Site
 from controller.loop.account import PeriodAccount
 from controller.loop.closing import IntervalCloser
+from controller.loop.curtailable_data import look_back
 from controller.loop.cycle_record import interval_record
+from controller.loop.device_data import known_departures
 from controller.loop.dispatcher import Dispatcher
+from controller.loop.held_back import HeldBackAccount
 from controller.loop.outlook import Forecaster, Outlook
 from controller.loop.planner import PlanDecision, Planner
+from controller.loop.settled_money import SettledMoney
 from controller.loop.settling import ClosedInterval, IntervalSettler
 from controller.loop.state_store import StateStore
 from controller.loop.timer import Tick
@@ -84,7 +88,9 @@ class Cycle:
         self._state = state
         self.closer = IntervalCloser(site, settler, account, forecaster)
         """Settles intervals, and keeps those that are not on record yet."""
+        self._held_back = self.closer.held_back = HeldBackAccount(site, store)
         self._account = account
+        self._settled_money = SettledMoney(site, store, account)
         self._forecaster = forecaster
         self._weigher = weigher
         self._planner = planner
@@ -132,6 +138,9 @@ class Cycle:
         is_tick = self._replans == 0
         decision_id = f"{self._store.epoch}-{start_utc:%Y%m%dT%H%MZ}-{self._replans}"
         with self._phase("freeze", progress):
+            await self._held_back.refresh(self._clock.now_utc())
+        await self._settled_money.refresh()
+        with self._phase("freeze", progress):
             snapshot = self._state.freeze(
                 now_utc=self._clock.now_utc(),
                 now_s=self._clock.monotonic_s(),
@@ -149,9 +158,12 @@ class Cycle:
         outlook, decision = None, (undecided := _nothing_planned())
         with self._phase("plan", progress):
             outlook = self._forecaster.look_ahead(
-                start_utc if is_tick else snapshot.taken_utc, self.closer.supply_demand_ratio
+                start_utc if is_tick else snapshot.taken_utc,
+                self.closer.supply_demand_ratio,
+                known_departures(self._planner.devices, snapshot, self._site.zone),
             )
-            decision = await self._planner.decide(snapshot, outlook, self._weigher.in_force, self._account)
+            held = look_back(self._held_back, self._dispatcher.caps(), self._planner.devices, snapshot)
+            decision = await self._planner.decide(snapshot, outlook, self._weigher.in_force, self._account, held)
         if decision is undecided:
             # No prices or no forecast: the ladder's lower rungs need neither.
             with self._phase("plan", progress):

@@ -5,9 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from config.members import Battery, Ev
 from config.schema import Site
 from controller.loop.setpoint_explanations import explain_setpoints
+from controller.record.event_records import Curtailment
 from controller.record.quantities import to_micro
 from controller.record.records import AssetState, DecisionRow, IntervalRecord, Prices
 from models.dispatch.bundle import hash_problem
@@ -25,8 +28,10 @@ def interval_record(site: Site, report: CycleReport, weights: FloatArray, commit
         decision=_decision_row(site, report, weights, committed_utc),
         settled=tuple(closed.settled for closed in report.closed),
         setpoints=report.setpoints,
+        curtailments=_curtailments(site, report),
         explanations=explain_setpoints(site, report.decision),
         asset_states=_asset_states(site, report),
+        fairness={} if report.weighing is None else dict(report.weighing.fairness),
         policy={} if report.weighing is None else dict(report.weighing.figures),
         gateway={"solve_s": report.decision.solve_s, "stale_devices": float(len(report.snapshot.stale))},
     )
@@ -55,6 +60,21 @@ def _decision_row(site: Site, report: CycleReport, weights: FloatArray, committe
     )
 
 
+def _curtailments(site: Site, report: CycleReport) -> tuple[Curtailment, ...]:
+    owners = {
+        DeviceKey(gateway.id, device.id): device.member
+        for gateway in site.gateways
+        for device in gateway.devices
+        if device.kind == "curtailable_load"
+    }
+    held_kw = {power.device: power.held_back_kw for power in report.decision.powers}
+    return tuple(
+        Curtailment(device=one.device, member=member, held_back_kw=held_kw.get(one.device, 0.0))
+        for one in report.setpoints
+        if (member := owners.get(one.device)) is not None
+    )
+
+
 def _prices(site: Site, outlook: Outlook | None) -> Prices:
     if outlook is None:
         return Prices(
@@ -80,9 +100,18 @@ def _figures(report: CycleReport) -> dict[str, float | None]:
         "alone_cost_eur": figures.alone_cost_eur,
         "price_of_equity_eur": figures.price_of_equity_eur,
         "peak_kw": float(figures.peak_kw[0]),
+        "peak_reserve_kw": _reserve_now_kw(report),
         "worst_burden_frac": figures.worst_burden_frac,
         "access_shortfall_kwh": float(figures.access_shortfall_kwh.sum()),
+        "members_above_alone": float(len(figures.members_above_alone)),
     }
+
+
+def _reserve_now_kw(report: CycleReport) -> float:
+    """What the plan keeps free below its peak in step 0; ``peak_kw`` contains it wherever it sets the peak."""
+    built = report.decision.built
+    reserve_kw = built.problem.peak_reserve_kw if built is not None else np.zeros(0)
+    return float(reserve_kw[0]) if reserve_kw.size else 0.0
 
 
 def _asset_states(site: Site, report: CycleReport) -> tuple[AssetState, ...]:

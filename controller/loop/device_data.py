@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from config.members import Battery, Ev, ShiftableLoad
-from controller.loop.outlook import Outlook
+from controller.loop.outlook import Outlook, next_local_time
 from controller.loop.setpoints import ControlledDevice
 from models.dispatch.problem import BatteryData, EvData, RunData
 from models.domain.snapshot import Snapshot
@@ -98,8 +99,19 @@ def _run_data(device: ControlledDevice, load: ShiftableLoad, reading: Reading, o
     return RunData(member=device.member_index, option_kw=np.array(options))
 
 
+def known_departures(devices: tuple[ControlledDevice, ...], snapshot: Snapshot, zone: ZoneInfo) -> tuple[datetime, ...]:
+    """When the cars that are plugged now leave, by what they say or else as usual."""
+    found = []
+    for device in devices:
+        reading = snapshot.fresh.get(device.key)
+        if isinstance(device.asset, Ev) and reading is not None and reading.is_plugged:
+            usual_utc = next_local_time(snapshot.taken_utc, device.asset.typical_departure, zone)
+            found.append(reading.departure_utc or usual_utc)
+    return tuple(found)
+
+
 def count_fine_steps(outlook: Outlook) -> int:
     """Steps up to the first longer one: possible starts of a run; the first may be the rest of an interval."""
     step_h = outlook.steps.step_h
     shortest_h = float(step_h[1]) if len(step_h) > 1 else float(step_h[0])
-    return 1 + int(np.sum(np.isclose(step_h[1:], shortest_h)))
+    return 1 + int(np.cumprod(np.isclose(step_h[1:], shortest_h)).sum())

@@ -10,9 +10,10 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
-from config.members import Ev, ShiftableLoad
+from config.members import CurtailableLoad, Ev, ShiftableLoad
 from config.schema import Site
 from controller.loop.fallback import meters_by_member
+from controller.loop.held_back import Cap
 from controller.loop.outcome_log import OutcomeLog
 from controller.loop.setpoints import ControlledDevice, DevicePower, controlled_devices
 from controller.loop.state_store import StateStore
@@ -78,7 +79,7 @@ class Dispatcher:
         """Setpoints of a decision, not sent yet: they are made durable first."""
         named = {power.device: power for power in powers}
         for key, held in self._held.items():
-            if self._devices[key].asset is None and key not in named and held.power.reason is not Reason.NO_CURTAILMENT:
+            if key not in named and self._is_limited(held.power):
                 named[key] = self._release(key)
         self._intended = {
             key: _Held(power=power, decision_id=decision_id, valid_until_utc=valid_until_utc)
@@ -115,6 +116,15 @@ class Dispatcher:
         mask = np.zeros(len(self._site.members), dtype=np.bool_)
         mask[sorted(self._was_curtailed)] = True
         return mask
+
+    def caps(self) -> dict[DeviceKey, Cap]:
+        """Loads that are held back at the moment."""
+        now_utc = self._clock.now_utc()
+        return {
+            key: Cap(allowed_kw=held.power.power_kw, held_back_kw=held.power.held_back_kw)
+            for key, held in self._held.items()
+            if held.power.held_back_kw > 0.0 and now_utc < held.valid_until_utc
+        }
 
     async def renew_forever(self) -> None:
         """Renew what is held, every renewal period; while the store fails nothing is renewed, and devices revert."""
@@ -189,9 +199,15 @@ class Dispatcher:
             return reading is not None and bool(reading.is_plugged)
         return True
 
+    def _is_limited(self, power: DevicePower) -> bool:
+        """Whether a device is held below what it would do: PV, or a load."""
+        is_limit = isinstance(self._devices[power.device].asset, CurtailableLoad | None)
+        return is_limit and power.reason is not Reason.NO_CURTAILMENT
+
     def _release(self, key: DeviceKey) -> DevicePower:
         device = self._devices[key]
-        return DevicePower(device=key, member=device.member, power_kw=device.lowest_kw, reason=Reason.NO_CURTAILMENT)
+        free_kw = device.lowest_kw if device.asset is None else device.highest_kw
+        return DevicePower(device=key, member=device.member, power_kw=free_kw, reason=Reason.NO_CURTAILMENT)
 
     def _setpoint(self, power: DevicePower) -> Setpoint:
         self._seq += 1

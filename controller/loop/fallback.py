@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from config.members import Battery, Ev, ShiftableLoad
+from config.members import Battery, CurtailableLoad, Ev, ShiftableLoad
 from config.schema import Site
 from controller.loop.setpoints import ControlledDevice, DevicePower, bound
 from models.domain.setpoint import Reason
@@ -62,7 +62,8 @@ def _wanted_kw(device: ControlledDevice, reading: Reading, net_kw: float) -> flo
             return ev.charge_limit_kw if reading.is_plugged else None
         case ShiftableLoad() as load:
             return load.power_kw if reading.is_requested else None
-        case None:
+        case CurtailableLoad() | None:
+            # Nobody goes without by a rule: what the event asked for is not known to it.
             return None
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
 
+from controller.loop.event_book import EventBook
 from controller.loop.outlook import Forecaster
 from controller.loop.triggers import ReplanRequests, Trigger
 from devices.clock import Clock
@@ -25,13 +28,15 @@ _log = logging.getLogger(__name__)
 PRICE_LIFE = timedelta(hours=24)
 """A live price holds until the next one, and no longer than this: an old price is worse than the tariff's."""
 MOST_NOTICES = 512
-"""Notices kept of each kind; the oldest are dropped."""
+"""Prices and limits kept of each; the oldest are dropped."""
 OLDEST_NOTICE = timedelta(hours=1)
 """A notice given longer ago than this says what was, not what is."""
+RESTORED_LIMIT_LIFE = timedelta(hours=24)
+"""A limit that began longer before a restart may have been lifted unheard, and is not taken over."""
 
 
 class MarketListener:
-    """Owner of the live prices and announced limits."""
+    """Owner of the live prices, the announced limits and the announced events."""
 
     def __init__(self, site_id: str, clock: Clock, forecaster: Forecaster, requests: ReplanRequests) -> None:
         """Start without notices."""
@@ -42,8 +47,10 @@ class MarketListener:
         self._prices: list[PriceNotice] = []
         self.drops: dict[Drop, int] = dict.fromkeys(Drop, 0)
         """Messages dropped, by reason."""
-        self.events: list[EventNotice] = []
-        """Demand-response events heard of; they are recorded, and nothing else is done with them yet."""
+        self.book = EventBook()
+        """Demand-response events."""
+        self.changed = asyncio.Event()
+        """Set when a notice was taken; whoever keeps them for a restart clears it."""
 
     def listen(self, bus: MessageBus) -> None:
         """Subscribe to the site's market topics."""
@@ -63,8 +70,37 @@ class MarketListener:
             case LimitNotice():
                 self._take_limit(notice)
                 self._requests.request(Trigger.LIMIT)
+            case EventNotice() if notice.end_utc <= self._clock.now_utc():
+                self.drops[Drop.STALE] += 1
+                return
             case EventNotice():
-                self.events = [*self.events, notice][-MOST_NOTICES:]
+                if self._take_event(notice):
+                    self._requests.request(Trigger.EVENT)
+        self.changed.set()
+
+    def restore(self, notices: Iterable[MarketNotice]) -> None:
+        """Take over what was known before a restart, save for what is out of date; nothing is asked for."""
+        now_utc = self._clock.now_utc()
+        for notice in notices:
+            match notice:
+                case PriceNotice() if notice.valid_from_utc + PRICE_LIFE > now_utc - PRICE_LIFE:
+                    self._take_price(notice)
+                case LimitNotice() if notice.valid_from_utc + RESTORED_LIMIT_LIFE > now_utc:
+                    self._take_limit(notice)
+                case EventNotice():
+                    self._take_event(notice)
+                case _:
+                    pass
+
+    def notices(self) -> tuple[MarketNotice, ...]:
+        """All that a restarted controller has to know."""
+        return (*self._prices, *self._forecaster.limits, *self.book.notices(self._clock.now_utc()))
+
+    def _take_event(self, notice: EventNotice) -> bool:
+        now_utc = self._clock.now_utc()
+        has_changed = self.book.take(notice, now_utc)
+        self._forecaster.events = self.book.events(now_utc)
+        return has_changed
 
     def _decode(self, topic: str, payload: bytes, *, is_retained: bool) -> MarketNotice | Rejection:
         parsed = parse_topic(topic)

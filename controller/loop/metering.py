@@ -35,7 +35,10 @@ class MemberEnergy:
 
     @property
     def demand_kwh(self) -> float:
-        """Demand without batteries, cars and shiftable loads; what the balance at the connection leaves."""
+        """Demand without batteries, cars and shiftable loads; what the balance at the connection leaves.
+
+        Curtailable loads are a part of it.
+        """
         net_kwh = self.import_kwh - self.export_kwh
         behind_kwh = self.charge_kwh - self.discharge_kwh + self.ev_kwh + self.run_kwh - self.pv_kwh
         return max(0.0, net_kwh - behind_kwh)
@@ -89,7 +92,8 @@ def _member_energy(devices: list[tuple[str, CountedEnergy]]) -> MemberEnergy:
         )
 
     meters = [energy.quality for kind, energy in devices if kind == "meter"]
-    others = [energy.quality for kind, energy in devices if kind != "meter"]
+    # A curtailable load is a part of the demand: that it is not counted leaves nothing unknown.
+    others = [energy.quality for kind, energy in devices if kind not in ("meter", "curtailable_load")]
     return MemberEnergy(
         import_kwh=total("meter", of_import=True),
         export_kwh=total("meter", of_import=False),

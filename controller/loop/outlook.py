@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from config.schema import Site
+from controller.loop.event_outlook import find_events
+from controller.loop.forecast_misses import MEMORY_DAYS, Expected, ForecastMisses
 from controller.loop.settling import PriceNow
-from models.domain.arrays import BoolArray, FloatArray, IntArray
+from models.domain.arrays import BoolArray, FloatArray, IntArray, freeze
+from models.domain.demand_response import DemandEvent
 from models.domain.errors import CommonWattError
 from models.domain.interval import PlanSteps, billing_period_index, floor_to_interval, plan_steps
 from models.domain.market import LimitNotice
@@ -52,6 +55,10 @@ class Outlook:
     stored_value_eur_per_kwh: float
     """Mean import price of the day after the horizon: what a stored kWh will replace."""
     zone: ZoneInfo
+    events: tuple[DemandEvent, ...] = ()
+    """Demand-response events that touch the steps, the first to begin first."""
+    peak_reserve_kw: FloatArray = field(default_factory=lambda: freeze(()))
+    """[T] room to keep free below the peak for what forecasts miss [kW]; empty: none."""
 
     def share_of(self, start_utc: datetime, end_utc: datetime) -> FloatArray:
         """[T] part of each step that lies between two instants, 0 to 1."""
@@ -70,11 +77,15 @@ class Outlook:
 
     def next_local_time(self, at: time) -> datetime:
         """First moment after the plan's start at which the site's clocks show ``at``."""
-        start = self.steps.starts_utc[0]
-        local = start.astimezone(self.zone)
-        today = datetime.combine(local.date(), at, tzinfo=self.zone)
-        due = today if today > local else datetime.combine(local.date() + timedelta(days=1), at, tzinfo=self.zone)
-        return due.astimezone(start.tzinfo)
+        return next_local_time(self.steps.starts_utc[0], at, self.zone)
+
+
+def next_local_time(after_utc: datetime, at: time, zone: ZoneInfo) -> datetime:
+    """First moment after another at which clocks in the zone show ``at``."""
+    local = after_utc.astimezone(zone)
+    today = datetime.combine(local.date(), at, tzinfo=zone)
+    due = today if today > local else datetime.combine(local.date() + timedelta(days=1), at, tzinfo=zone)
+    return due.astimezone(after_utc.tzinfo)
 
 
 class MeteredHistory:
@@ -136,15 +147,19 @@ class Forecaster:
         self.history = history
         self.limits: tuple[LimitNotice, ...] = ()
         """Announced limits, oldest first."""
+        self.events: tuple[DemandEvent, ...] = ()
+        """Announced demand-response events, the first to begin first."""
+        self._misses = ForecastMisses(site.interval_min, site.zone)
         self._persons = np.array([member.persons for member in site.members], dtype=np.int64)
         self._pv_kwp = np.array([member.pv_kwp for member in site.members])
 
-    def look_ahead(self, now_utc: datetime, supply_demand_ratio: float) -> Outlook:
+    def look_ahead(self, now_utc: datetime, supply_demand_ratio: float, ends_utc: Iterable[datetime] = ()) -> Outlook:
         """Outlook of a plan that is made now.
 
         Args:
             now_utc: Start of step 0.
             supply_demand_ratio: Of the previous plan, for the local price.
+            ends_utc: When plugged cars leave: steps end there.
         """
         horizon = self._site.horizon
         steps = plan_steps(
@@ -153,28 +168,58 @@ class Forecaster:
             fine_steps=horizon.fine_steps,
             coarse_steps=horizon.coarse_steps,
             coarse_step_min=max(horizon.coarse_step_min, self._site.interval_min),
+            ends_utc=ends_utc,
         )
         prices = self.prices.prices(steps.starts_utc, steps.step_h)
-        interval_start = self.history.history(now_utc, of_pv=False)
-        where = self._site.community.location
+        past = (self.history.history(now_utc, of_pv=False), self.history.history(now_utc, of_pv=True))
+        self._misses.learn(*past)
+        demand, pv = self._forecast(*past, now_utc, steps.step_h)
+        if now_utc == floor_to_interval(now_utc, self._site.interval_min):
+            self._misses.expect(_first_step(now_utc, demand, pv))
         return Outlook(
             steps=steps,
             prices=prices,
             local_price_eur_per_kwh=local_price(prices, self._site.tariff.local_price, supply_demand_ratio),
             billing_period=billing_period_index(steps.starts_utc, self._site.zone),
-            demand=forecast_demand(interval_start, now_utc, steps.step_h, zone=self._site.zone, persons=self._persons),
-            pv=forecast_pv(
-                self.history.history(now_utc, of_pv=True),
-                now_utc,
-                steps.step_h,
-                zone=self._site.zone,
+            demand=demand,
+            pv=pv,
+            peak_reserve_kw=self._misses.reserve_kw(steps),
+            limits=self._limits(steps.starts_utc, steps.step_h),
+            stored_value_eur_per_kwh=self._stored_value(steps, prices),
+            zone=self._site.zone,
+            events=find_events(self._site, self.prices, self.events, steps),
+        )
+
+    def review(self, now_utc: datetime) -> None:
+        """Learn from the history how good forecasts of one step ahead have been: one an hour of the last days.
+
+        Takes 5 ms for each at 12 members, 30 ms at 100.
+        """
+        demand, pv = (self.history.history(now_utc, of_pv=of_pv) for of_pv in (False, True))
+        count, interval_h = demand.mean_kw.shape[1], np.array([self._site.interval_min / 60.0])
+        stride = 60 // self._site.interval_min
+        for known in range(max(1, count - MEMORY_DAYS * 24 * stride), count, stride):
+            past = [replace(one, mean_kw=one.mean_kw[:, :known]) for one in (demand, pv)]
+            start_utc = past[0].end_utc
+            self._misses.expect(_first_step(start_utc, *self._forecast(past[0], past[1], start_utc, interval_h)))
+            self._misses.learn(demand, pv)
+
+    def _forecast(
+        self, demand: History, pv: History, start_utc: datetime, step_h: FloatArray
+    ) -> tuple[Forecast, Forecast]:
+        """Demand and PV from a start on, by what was metered before."""
+        zone, where = self._site.zone, self._site.community.location
+        return (
+            forecast_demand(demand, start_utc, step_h, zone=zone, persons=self._persons),
+            forecast_pv(
+                pv,
+                start_utc,
+                step_h,
+                zone=zone,
                 pv_kwp=self._pv_kwp,
                 latitude_deg=where.latitude_deg if where else None,
                 longitude_deg=where.longitude_deg if where else None,
             ),
-            limits=self._limits(steps.starts_utc, steps.step_h),
-            stored_value_eur_per_kwh=self._stored_value(steps, prices),
-            zone=self._site.zone,
         )
 
     def price_of(self, start_utc: datetime, supply_demand_ratio: float) -> PriceNow:
@@ -217,6 +262,10 @@ class Forecaster:
             # A price series ends with what is published: the horizon's own mean is the best guess then.
             return float(np.average(prices.import_price_eur_per_kwh, weights=steps.step_h))
         return float(np.mean(after))
+
+
+def _first_step(start_utc: datetime, demand: Forecast, pv: Forecast) -> Expected:
+    return Expected(start_utc=start_utc, demand_kw=demand.mean_kw[:, 0], pv_kw=pv.mean_kw[:, 0])
 
 
 def _or(limit_kw: float | None, usual_kw: float) -> float:

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from config.members import Ev
 from controller.loop.problem_builder import BuiltProblem, RunningSchedule
 from controller.loop.setpoints import ControlledDevice, DevicePower, bound
 from models.dispatch.result import Plan, Schedule
+from models.domain.interval import PlanSteps
 from models.domain.setpoint import Reason
 from models.explanation.setpoint import (
     NOTICEABLE_KW,
     explain_battery,
     explain_curtailment,
     explain_ev,
+    explain_hold_back,
     explain_run,
 )
 
 LEAST_CURTAILMENT_KW = 0.01
-"""Curtailment below this is the solver's tolerance [kW]."""
+"""Curtailment below this, of PV or of a load, is the solver's tolerance [kW]."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +72,7 @@ def powers_of_plan(running: RunningPlan, step: int, devices: tuple[ControlledDev
         powers.append(_power(device, device.highest_kw if is_start else 0.0, explain_run(schedule, row)))
     powers.extend(_waiting_points(running, devices))
     powers.extend(_curtailments(running, step, devices))
+    powers.extend(_caps(running, step))
     return tuple(powers)
 
 
@@ -93,6 +96,21 @@ def _curtailments(running: RunningPlan, step: int, devices: tuple[ControlledDevi
                 allowed_kw = float(problem.pv_kw[device.member_index, step]) - curtailed_kw
                 limits.append(_power(device, -allowed_kw, explain_curtailment(problem)))
     return limits
+
+
+def _caps(running: RunningPlan, step: int) -> list[DevicePower]:
+    """The most that each load may draw that is held back; the others get nothing and draw what they want."""
+    schedule, problem, built = running.schedule, running.built.problem, running.built
+    starts_utc = running.starts_utc[step : step + 1]
+    caps = []
+    for row, device in enumerate(built.curtailables):
+        cut_kw = float(schedule.curtailed_load_kw[row, step])
+        if cut_kw > LEAST_CURTAILMENT_KW:
+            steps = PlanSteps(starts_utc=starts_utc, step_h=problem.step_h[step : step + 1])
+            wanted_kw = float(problem.curtailables[row].wanted_kw[step])
+            power = _power(device, wanted_kw - cut_kw, explain_hold_back(built.events, steps))
+            caps.append(replace(power, held_back_kw=max(0.0, wanted_kw - power.power_kw)))
+    return caps
 
 
 def _power(device: ControlledDevice, power_kw: float, reason: Reason) -> DevicePower:

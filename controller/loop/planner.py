@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from config.schema import Site
 from controller.loop.account import PeriodAccount
+from controller.loop.curtailable_data import NOTHING_HELD, HeldSoFar
 from controller.loop.fallback import powers_by_rule
 from controller.loop.outlook import Outlook
 from controller.loop.plan_powers import RunningPlan, powers_of_plan
@@ -16,6 +17,7 @@ from controller.loop.setpoints import ControlledDevice, DevicePower, controlled_
 from controller.loop.solver_process import SolverFailure, SolverProcess
 from controller.record.records import Rung
 from models.dispatch.audit import audit_plan
+from models.dispatch.audit_report import audit_burden
 from models.dispatch.concealment import conceal, restate_burden
 from models.dispatch.problem import FloatArray
 from models.dispatch.result import Plan, Termination
@@ -59,7 +61,12 @@ class Planner:
         """The last audited plan."""
 
     async def decide(
-        self, snapshot: Snapshot, outlook: Outlook, weights: FloatArray, account: PeriodAccount
+        self,
+        snapshot: Snapshot,
+        outlook: Outlook,
+        weights: FloatArray,
+        account: PeriodAccount,
+        held: HeldSoFar = NOTHING_HELD,
     ) -> PlanDecision:
         """A plan from the first rung that works."""
         started_s = self._real_s()
@@ -67,7 +74,7 @@ class Planner:
             return self._without_plan(Rung.DEVICE, (), ("no device has a fresh reading",), started_s)
         schedule = None if self.running is None else self.running.schedule_by_device()
         try:
-            plain = build_problem(self._site, self.devices, snapshot, outlook, account, weights, schedule)
+            plain = build_problem(self._site, self.devices, snapshot, outlook, account, weights, schedule, held)
             # From here on, no incomes and no bills: neither the worker nor a bundle gets to see them.
             built = replace(plain, problem=conceal(plain.problem))
         except ProblemError as error:
@@ -80,11 +87,13 @@ class Planner:
             found = "; ".join(answer.record.violated) or "no schedule"
             faults = (f"solver {answer.record.termination}: {found}",)
             return replace(self._fall_back(snapshot, faults, started_s), built=built)
-        violations = audit_plan(built.problem, answer)
+        # What is recorded is the burden in plain terms: it is audited too.
+        violations = audit_plan(built.problem, answer) or audit_burden(
+            plain.problem, answer := restate_burden(plain.problem, answer)
+        )
         if violations:
             faults = (f"audit refused the plan: {violations[0]}",)
             return replace(self._fall_back(snapshot, faults, started_s), built=built)
-        answer = restate_burden(plain.problem, answer)
         self.running = RunningPlan(plan=answer, built=built, starts_utc=outlook.steps.starts_utc)
         rung = Rung.OPTIMAL if answer.record.termination is Termination.OPTIMAL else Rung.INCUMBENT
         return PlanDecision(

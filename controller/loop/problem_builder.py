@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -10,11 +11,17 @@ import numpy as np
 from config.members import Battery, ShiftableLoad
 from config.schema import Site
 from controller.loop.account import PeriodAccount
-from controller.loop.device_data import collect_movable
+from controller.loop.curtailable_data import (
+    NOTHING_HELD,
+    HeldSoFar,
+    collect_curtailable,
+)
+from controller.loop.device_data import MovableDevices, collect_movable
 from controller.loop.metering import MemberEnergy, meter_interval
 from controller.loop.outlook import Outlook
 from controller.loop.setpoints import ControlledDevice
 from models.dispatch.problem import DispatchProblem, FloatArray
+from models.domain.demand_response import DemandEvent, find_targets
 from models.domain.snapshot import MeterQuality, Snapshot
 from models.domain.telemetry import DeviceKey
 
@@ -30,6 +37,9 @@ class BuiltProblem:
     batteries: tuple[ControlledDevice, ...]
     evs: tuple[ControlledDevice, ...]
     runs: tuple[ControlledDevice, ...]
+    curtailables: tuple[ControlledDevice, ...] = ()
+    events: tuple[DemandEvent, ...] = ()
+    """Demand-response events that the problem knows of."""
     left_out: tuple[DeviceKey, ...]
     """Devices without fresh readings, and batteries that do not say how full they are: not planned, no setpoint."""
 
@@ -65,6 +75,7 @@ def build_problem(
     account: PeriodAccount,
     weights: FloatArray,
     running: RunningSchedule | None,
+    held: HeldSoFar = NOTHING_HELD,
 ) -> BuiltProblem:
     """Collect all data of one plan.
 
@@ -76,21 +87,21 @@ def build_problem(
         account: The billing period so far.
         weights: [N] weights in force.
         running: The running plan, for the tie-break.
+        held: What loads were held back so far.
     """
-    steps, totals = outlook.steps, account.totals()
+    steps = outlook.steps
+    totals = account.totals(steps.end_utc)
     movable = collect_movable(devices, snapshot, outlook)
     passed_h = max(0.0, (steps.starts_utc[0] - snapshot.interval_start_utc) / timedelta(hours=1))
     energies = meter_interval(site, snapshot.running)
-    demand_kw, pv_kw = _nowcast(site, outlook, energies, passed_h)
+    demand_kw, pv_kw = _nowcast(site, outlook, energies, passed_h, held)
+    curtailable = collect_curtailable(devices, snapshot, outlook, demand_kw, held)
     limits = outlook.limits
-    batteries, evs, runs = (
-        tuple(device for device, _ in rows) for rows in (movable.batteries, movable.evs, movable.runs)
-    )
     problem = DispatchProblem(
         start_utc=steps.starts_utc[0],
         step_h=steps.step_h,
         exact_steps=min(site.horizon.exact_steps, len(steps.step_h)),
-        demand_kw=demand_kw + _fixed_power_kw(site, devices, snapshot, outlook),
+        demand_kw=curtailable.demand_kw + _fixed_power_kw(site, devices, snapshot, outlook),
         pv_kw=pv_kw,
         metered_net_kwh=_metered_net_kwh(energies) if passed_h > 0.0 else np.zeros(len(site.members)),
         metered_h=passed_h,
@@ -119,11 +130,37 @@ def build_problem(
         batteries=tuple(data for _, data in movable.batteries),
         evs=tuple(data for _, data in movable.evs),
         runs=tuple(data for _, data in movable.runs),
-        reference_battery_kw=_reference(batteries, outlook, running),
-        reference_ev_kw=_reference(evs, outlook, running),
+        reference_battery_kw=_reference(_devices(movable.batteries), outlook, running),
+        reference_ev_kw=_reference(_devices(movable.evs), outlook, running),
+        curtailables=curtailable.data,
+        event_target_kw=find_targets(outlook.events, steps),
+        event_shortfall_eur_per_kwh=site.demand_response.shortfall_eur_per_kwh,
+        peak_reserve_kw=outlook.peak_reserve_kw,
     )
-    left_out = _left_out(devices, snapshot, batteries)
-    return BuiltProblem(problem=problem, batteries=batteries, evs=evs, runs=runs, left_out=left_out)
+    left_out = _left_out(devices, snapshot, _devices(movable.batteries))
+    return _name_rows(problem, movable, curtailable.devices, outlook, left_out)
+
+
+def _name_rows(
+    problem: DispatchProblem,
+    movable: MovableDevices,
+    curtailables: tuple[ControlledDevice, ...],
+    outlook: Outlook,
+    left_out: tuple[DeviceKey, ...],
+) -> BuiltProblem:
+    return BuiltProblem(
+        problem=problem,
+        batteries=_devices(movable.batteries),
+        evs=_devices(movable.evs),
+        runs=_devices(movable.runs),
+        curtailables=curtailables,
+        events=outlook.events,
+        left_out=left_out,
+    )
+
+
+def _devices(rows: Sequence[tuple[ControlledDevice, object]]) -> tuple[ControlledDevice, ...]:
+    return tuple(device for device, _ in rows)
 
 
 def _left_out(
@@ -142,7 +179,7 @@ def _metered_net_kwh(energies: tuple[MemberEnergy, ...]) -> FloatArray:
 
 
 def _nowcast(
-    site: Site, outlook: Outlook, energies: tuple[MemberEnergy, ...], passed_h: float
+    site: Site, outlook: Outlook, energies: tuple[MemberEnergy, ...], passed_h: float, held: HeldSoFar
 ) -> tuple[FloatArray, FloatArray]:
     """Forecasts whose step 0 is what was seen in the running interval, where a re-plan has seen enough of it."""
     demand_kw, pv_kw = outlook.demand.mean_kw.copy(), outlook.pv.mean_kw.copy()
@@ -152,7 +189,9 @@ def _nowcast(
             is_known = energy.quality is not MeterQuality.MISSING and energy.has_all_devices
             # The counters reach to the newest reading only, which may be a telemetry period old.
             if is_known and energy.span_h > 0.5 * least_h:
-                demand_kw[index, 0] = energy.demand_kwh / energy.span_h
+                # What was held back would have been drawn: the plan decides on it anew.
+                held_kwh = 0.0 if held.running_kwh is None else float(held.running_kwh[index])
+                demand_kw[index, 0] = (energy.demand_kwh + held_kwh) / energy.span_h
                 pv_kw[index, 0] = energy.pv_kwh / energy.span_h
     return demand_kw, pv_kw
 

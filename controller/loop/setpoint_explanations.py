@@ -35,6 +35,8 @@ def explain_setpoints(site: Site, decision: PlanDecision) -> tuple[ExplanationRo
     for power in decision.powers:
         member = positions[power.member]
         numbers: dict[str, float | None] = {"power_kw": power.power_kw}
+        if power.held_back_kw > 0.0:
+            numbers["held_back_kw"] = power.held_back_kw
         if decision.plan is not None:
             numbers |= _plan_numbers(decision, decision.plan, member, limits.get(power.device))
         rows.append(

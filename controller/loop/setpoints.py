@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from config.members import Battery, Ev, Member, ShiftableLoad
+from config.members import Battery, CurtailableLoad, Ev, Member, ShiftableLoad
 from config.schema import Site
 from models.domain.setpoint import Reason
 from models.domain.telemetry import DeviceKey
@@ -20,6 +20,11 @@ class DevicePower:
     power_kw: float
     """As in ``models.domain.setpoint.Setpoint`` [kW]."""
     reason: Reason
+    held_back_kw: float = 0.0
+    """A curtailable load only: how far this is below what it was expected to draw [kW]."""
+
+
+Asset = Battery | Ev | ShiftableLoad | CurtailableLoad
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +34,7 @@ class ControlledDevice:
     key: DeviceKey
     member: str
     member_index: int
-    asset: Battery | Ev | ShiftableLoad | None
+    asset: Asset | None
     """``None`` for a PV inverter."""
     lowest_kw: float
     highest_kw: float
@@ -59,18 +64,23 @@ def controlled_devices(site: Site) -> tuple[ControlledDevice, ...]:
     return tuple(found)
 
 
-def _assets(member: Member) -> Mapping[str, Battery | Ev | ShiftableLoad]:
-    assets: tuple[Battery | Ev | ShiftableLoad, ...] = (*member.batteries, *member.evs, *member.shiftable_loads)
+def _assets(member: Member) -> Mapping[str, Asset]:
+    assets: tuple[Asset, ...] = (
+        *member.batteries,
+        *member.evs,
+        *member.shiftable_loads,
+        *member.curtailable_loads,
+    )
     return {asset.id: asset for asset in assets}
 
 
-def _rating(member: Member, asset: Battery | Ev | ShiftableLoad | None) -> tuple[float, float]:
+def _rating(member: Member, asset: Asset | None) -> tuple[float, float]:
     match asset:
         case Battery():
             return -asset.discharge_limit_kw, asset.charge_limit_kw
         case Ev():
             return 0.0, asset.charge_limit_kw
-        case ShiftableLoad():
+        case ShiftableLoad() | CurtailableLoad():
             return 0.0, asset.power_kw
         case None:
             return -member.pv_kwp, 0.0

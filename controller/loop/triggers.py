@@ -19,6 +19,8 @@ class Trigger(StrEnum):
     DEVIATION = "deviation"
     PRICE = "price"
     LIMIT = "limit"
+    EVENT = "event"
+    """A demand-response event was announced, changed or called off."""
     JOINED = "joined"
     LEFT = "left"
     ASSET = "asset"
@@ -59,6 +61,13 @@ class ReplanRequests:
         self._pending = {trigger: asked for trigger, asked in self._pending.items() if asked > taken_utc}
         if not self._pending:
             self._asked.clear()
+
+    @property
+    def undisturbed_s(self) -> float:
+        """Time in which no re-plan can begin [s]; 0 when one is waiting."""
+        if self._pending:
+            return 0.0
+        return max(self._debounce_s, self._gap_end_s - self._clock.monotonic_s())
 
     @property
     def _gap_end_s(self) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 
@@ -11,13 +11,15 @@ import numpy as np
 
 from config.schema import Site
 from controller.loop.account import PeriodAccount
+from controller.record.settled_bills import SettledBills
 from models.domain.arrays import FloatArray
 from models.domain.errors import PolicyError
 from models.domain.interval import Span, local_day_of
 from models.explanation.weight import WeightCase
 from models.fairness.access import weigh_access
 from models.fairness.burden import weigh_burden
-from models.fairness.indices import find_worst, measure_gini
+from models.fairness.indices import measure_gini
+from models.fairness.spread import describe_spread
 from models.policy.observation import EquityState
 from models.policy.onnx_policy import OnnxPolicy
 from models.policy.weights import (
@@ -35,6 +37,12 @@ LEAST_MEAN_KW = 0.01
 HOURS_PER_YEAR = 8760.0
 TYPICAL_MEAN_KW = 3000.0 / HOURS_PER_YEAR
 """A household's mean demand until its own is known: 3000 kWh a year [kW]."""
+LEAST_GAIN_EUR = 0.01
+"""A day's gain or cost below a cent is nothing to take shares of."""
+GAIN_RANGE = (-1.0, 2.0)
+"""Of the gain as a share of the stand-alone cost, as policies know it."""
+EXCESS_RANGE = (-1.0, 10.0)
+"""Of the core excess as a share of the gain."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +58,9 @@ class Weighing:
     case: WeightCase | None = None
     """The proposal that came into force just now, to be explained."""
     figures: dict[str, float | None]
-    """Community figures: worst burden, Ginis, and how many proposals were limited."""
+    """How many proposals were limited."""
+    fairness: dict[str, float | None] = field(default_factory=dict)
+    """Burdens and access of the period so far, as community figures; ``None``: undefined."""
 
 
 class Weigher:
@@ -67,7 +77,6 @@ class Weigher:
         self._policy = policy
         self._current = configure_weights(site.members, site.by_law)
         self._epoch_day: date | None = None
-        self._last_share = np.zeros(len(site.members))
 
     @classmethod
     def from_site(cls, site: Site) -> Weigher:
@@ -93,7 +102,8 @@ class Weigher:
     def weigh(self, now_utc: datetime, account: PeriodAccount) -> Weighing:
         """The proposal of this interval, and the weights in force from now on."""
         day = local_day_of(now_utc, self._site.zone)
-        state = self._observe(now_utc, account)
+        burden, access = self._burden_and_access(now_utc, account)
+        state = self._observe(now_utc, account, burden, access)
         decision = decide_weights(
             state,
             self._current,
@@ -110,7 +120,8 @@ class Weigher:
             problem=decision.problem,
             has_changed=decision.has_changed,
             case=self._note_case(state, decision),
-            figures=_figures(state, decision),
+            figures=_figures(decision),
+            fairness=describe_spread(burden, access, account.day_of_period(now_utc)).as_dict(),
         )
 
     def _note_case(self, state: EquityState, decision: WeightDecision) -> WeightCase | None:
@@ -119,13 +130,16 @@ class Weigher:
             return None
         return WeightCase(policy=policy, state=state, proposal=proposal)
 
-    def _observe(self, now_utc: datetime, account: PeriodAccount) -> EquityState:
-        totals = account.totals()
-        income = account.income_eur(now_utc)
+    def _burden_and_access(self, now_utc: datetime, account: PeriodAccount) -> tuple[FloatArray, FloatArray]:
+        totals, income = account.totals(now_utc), account.income_eur(now_utc)
         # Before the first settled interval there are no days to pro-rate an income to: the burden is unknown.
         burden = weigh_burden(totals.billed_eur, np.where(income > 0.0, income, np.nan))
-        access = weigh_access(totals.renewable_kwh, totals.consumption_kwh)
-        members = self._site.members
+        return burden, weigh_access(totals.renewable_kwh, totals.consumption_kwh)
+
+    def _observe(
+        self, now_utc: datetime, account: PeriodAccount, burden: FloatArray, access: FloatArray
+    ) -> EquityState:
+        members, last = self._site.members, account.last_settled
         return EquityState(
             weight=self._current.weight,
             burden_frac=burden,
@@ -133,12 +147,15 @@ class Weigher:
             is_priority=np.array([member.priority_tier.reveal() > 0 for member in members]),
             pv_kwp=np.array([member.pv_kwp for member in members]),
             battery_kwh=np.array([sum(battery.capacity_kwh for battery in member.batteries) for member in members]),
-            mean_demand_kw=_mean_demand_kw(totals.consumption_kwh, account.elapsed_h(now_utc)),
-            last_share_frac=self._last_share,
+            mean_demand_kw=_mean_demand_kw(account.totals().consumption_kwh, account.elapsed_h(now_utc)),
+            last_share_frac=_last_share(self._site, last),
             day_of_year=local_day_of(now_utc, self._site.zone).timetuple().tm_yday,
             period_elapsed_frac=min(
                 1.0, Span(start_utc=account.period.start_utc, end_utc=now_utc).hours / account.period.hours
             ),
+            gain_frac=0.0 if last is None else _ratio(last.gain_eur, last.stand_alone_eur, GAIN_RANGE),
+            core_excess_frac=0.0 if last is None else _ratio(last.core_excess_eur, last.gain_eur, EXCESS_RANGE),
+            # A policy's inputs are numbers; where nobody has a burden, nobody has a higher one.
             gini_energy_burden=measure_gini(burden) or 0.0,
             gini_renewable_access=measure_gini(access) or 0.0,
         )
@@ -163,12 +180,22 @@ def _mean_demand_kw(consumption_kwh: FloatArray, elapsed_h: float) -> FloatArray
     return np.maximum(consumption_kwh / elapsed_h, LEAST_MEAN_KW)
 
 
-def _figures(state: EquityState, decision: WeightDecision) -> dict[str, float | None]:
+def _last_share(site: Site, last: SettledBills | None) -> FloatArray:
+    """[N] part of the last settled day's gain; 0 for all where there was none."""
+    share = np.array([0.0 if last is None else last.share_eur.get(member.id, 0.0) for member in site.members])
+    if last is None or last.gain_eur < LEAST_GAIN_EUR:
+        return np.zeros(len(share))
+    return np.clip(share / last.gain_eur, -1.0, 1.0)
+
+
+def _ratio(part_eur: float, whole_eur: float, bounds: tuple[float, float]) -> float:
+    """A share as policies see it, kept in their range: over a whole near nothing it says nothing."""
+    return float(np.clip(part_eur / whole_eur, *bounds)) if whole_eur >= LEAST_GAIN_EUR else 0.0
+
+
+def _figures(decision: WeightDecision) -> dict[str, float | None]:
     proposal = decision.proposal
     return {
-        "worst_energy_burden": find_worst(state.burden_frac),
-        "gini_energy_burden": state.gini_energy_burden,
-        "gini_renewable_access": state.gini_renewable_access,
         "proposals_limited": None if proposal is None else float(proposal.is_step_limited.sum()),
         "proposals_at_bound": None if proposal is None else float(proposal.is_at_bound.sum()),
     }

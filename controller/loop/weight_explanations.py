@@ -17,7 +17,16 @@ from controller.record.records import ExplanationRow
 from controller.record.store import Store
 from models.domain.errors import PolicyError, StoreError
 from models.domain.interval import local_day_of
-from models.explanation.weight import INPUT_SETS, MICRO, WeightCase, WeightChange, attribute_change, evaluate_steps
+from models.explanation.weight import (
+    HUNDREDTHS,
+    INPUT_SETS,
+    MICRO,
+    WeightCase,
+    WeightChange,
+    attribute_change,
+    evaluate_steps,
+    find_weight_steps,
+)
 from models.explanation.weight_wording import word_weight
 
 _log = logging.getLogger(__name__)
@@ -82,7 +91,11 @@ async def _find_change(case: WeightCase, member: int) -> WeightChange:
 
 
 def explain_row(member: str, change: WeightChange, from_day: date) -> ExplanationRow:
-    """A change of weight as it is stored: its parts add up to ``change_log_step``."""
+    """A change of weight as it is stored, in two forms.
+
+    The parts that end in ``_log_step`` add up to ``change_log_step``, those in ``_weight_step`` to the difference of
+    the weights that are told.
+    """
     parts = {f"{name.value}_log_step": micro for name, micro in change.by_input_micro.items()}
     parts |= {
         "reference_log_step": change.reference_micro,
@@ -90,7 +103,17 @@ def explain_row(member: str, change: WeightChange, from_day: date) -> Explanatio
         "projection_log_step": change.projection_micro,
         "change_log_step": change.change_micro,
     }
+    steps = find_weight_steps(change)
+    told = {f"{name.value}_weight_step": part for name, part in steps.by_input.items()}
+    told |= {
+        "reference_weight_step": steps.reference,
+        "limit_weight_step": steps.limit,
+        "projection_weight_step": steps.projection,
+        "weight_so_far": steps.before,
+        "weight_from_now_on": steps.after,
+    }
     numbers: dict[str, float | None] = {name: micro / MICRO for name, micro in parts.items()}
+    numbers |= {name: hundredths / HUNDREDTHS for name, hundredths in told.items()}
     return ExplanationRow(
         member=member,
         topic=WEIGHT_TOPIC,

@@ -7,7 +7,9 @@ refuses sensitive keys), ``writer`` and ``setpoint_rows`` (records to rows), ``p
 records), ``store`` (the one writer, asynchronous), ``line_protocol`` and ``points`` (records to lines),
 ``outbox`` (lines waiting, bounded), ``influx`` (the only file that knows the InfluxDB client), ``read_back``
 (does the server really have it), ``forwarder`` (the thread that empties the outbox), ``bundles`` (planning bundles
-in a folder beside the store), ``catalogues`` (languages), ``day_explanations`` (a settled day, told to each member).
+in a folder beside the store), ``catalogues`` (languages), ``day_explanations`` (a settled day, told to each member),
+``day_digests`` and ``ledger_audit`` (what ties them to the ledger), ``operator_file`` and ``meter_import`` (validated
+meter values), ``true_up`` and ``true_up_rows`` (a month's invoice).
 
 May import ``config``, ``models`` and ``devices``.
 """

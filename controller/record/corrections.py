@@ -28,7 +28,12 @@ class MeterValue(NamedTuple):
 
 
 def correct_interval(
-    site: Site, stored: SettledInterval, values: Mapping[str, MeterValue], weights: Mapping[str, float]
+    site: Site,
+    stored: SettledInterval,
+    values: Mapping[str, MeterValue],
+    weights: Mapping[str, float],
+    *,
+    is_first: bool = False,
 ) -> SettledInterval | None:
     """The next revision of an interval with an operator's values; ``None`` where they say nothing new.
 
@@ -40,6 +45,7 @@ def correct_interval(
         stored: the newest revision.
         values: by member.
         weights: of members that have no allocation yet, because their meter was silent.
+        is_first: the interval is not on record yet: its first revision is made.
     """
     known = {row.member: row for row in stored.metered}
     if all(_is_same(known.get(member), value) for member, value in values.items()):
@@ -47,7 +53,7 @@ def correct_interval(
     metered = tuple(_corrected(row, values[row.member]) if row.member in values else row for row in stored.metered)
     return replace(
         stored,
-        revision=stored.revision + 1,
+        revision=stored.revision if is_first else stored.revision + 1,
         metered=metered,
         allocations=_allocate(site, replace(stored, metered=metered, allocations=()), stored, weights),
     )

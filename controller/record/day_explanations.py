@@ -1,7 +1,7 @@
 """What is written down of a settled day for each member: the benefit and the peak charge, as numbers and sentences.
 
 Made where the day is settled, and stored in the same transaction as its ledger; a day that is settled again has the
-next revision.
+next revision; what that changed, and what was estimated, is told by ``revision_explanations``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from models.explanation.benefit import Benefit, explain_benefits
 from models.explanation.day_parts import DayPart, find_day_parts
 from models.explanation.day_wording import DayContext, word_benefit
 from models.explanation.peak import PeakSaving, explain_peak
-from models.explanation.peak_wording import word_peak
+from models.explanation.peak_wording import DayBill, word_peak
 from models.settlement.arrays import IntArray
 from models.settlement.coalition_day import CoalitionDay
 from models.settlement.means import Means
@@ -73,7 +73,10 @@ def explain_day(facts: DayFacts, means: Means) -> tuple[ExplanationRow, ...]:
     rows = [_benefit_row(facts, member, benefit) for member, benefit in zip(facts.members, benefits, strict=True)]
     if facts.peak is not None:
         savings = explain_peak(facts.peak, facts.terms.minor_per_unit)
-        rows += [_peak_row(facts, position, saving) for position, saving in enumerate(savings)]
+        rows += [
+            _peak_row(facts, position, saving, benefit.bill_minor)
+            for position, (saving, benefit) in enumerate(zip(savings, benefits, strict=True))
+        ]
     return tuple(rows)
 
 
@@ -106,7 +109,11 @@ def insert_day_explanations(
 def _benefit_row(facts: DayFacts, member: str, benefit: Benefit) -> ExplanationRow:
     minor = facts.terms.minor_per_unit
     context = DayContext(
-        local_day=facts.local_day, members=len(facts.members), currency=facts.currency, minor_per_unit=minor
+        local_day=facts.local_day,
+        members=len(facts.members),
+        currency=facts.currency,
+        minor_per_unit=minor,
+        has_peak_charge=facts.peak is not None,
     )
     # The parts of the plain share follow the order of the windows; one at the day's end may be missing.
     times = dict(zip((part.value for part in DayPart), (*benefit.by_time_minor, 0, 0, 0), strict=False))
@@ -117,6 +124,7 @@ def _benefit_row(facts: DayFacts, member: str, benefit: Benefit) -> ExplanationR
         "wear": benefit.wear_minor,
         "islanded": benefit.islanded_minor,
         "equal": benefit.equal_minor,
+        "mean_plain": benefit.mean_plain_minor,
         "part_plain": benefit.plain_minor,
         "part_weighting": benefit.weighting_minor,
         "part_scaling": benefit.scaling_minor,
@@ -138,7 +146,7 @@ def _benefit_row(facts: DayFacts, member: str, benefit: Benefit) -> ExplanationR
     )
 
 
-def _peak_row(facts: DayFacts, position: int, saving: PeakSaving) -> ExplanationRow:
+def _peak_row(facts: DayFacts, position: int, saving: PeakSaving, energy_minor: int) -> ExplanationRow:
     amounts = {
         "peak_alone": saving.alone_minor,
         "peak_bill": saving.bill_minor,
@@ -146,15 +154,17 @@ def _peak_row(facts: DayFacts, position: int, saving: PeakSaving) -> Explanation
         "peak_weighting": saving.weighting_minor,
         "peak_rounding": saving.rounding_minor,
     }
+    day = None
     if facts.peak_booked_minor is not None:
-        amounts["peak_today"] = int(facts.peak_booked_minor[position])
+        day = DayBill(energy_minor=energy_minor, peak_minor=int(facts.peak_booked_minor[position]))
+        amounts |= {"peak_today": day.peak_minor, "total": day.total_minor}
     minor = facts.terms.minor_per_unit
     return ExplanationRow(
         member=facts.members[position],
         topic=PEAK_TOPIC,
         reason=PEAK_REASON,
         numbers=_numbers(facts, amounts),
-        texts={language.code: word_peak(saving, facts.currency, minor, language) for language in load_languages()},
+        texts={language.code: word_peak(saving, facts.currency, minor, language, day) for language in load_languages()},
         interval_start_utc=settlement_day(facts.local_day, facts.zone).start_utc,
     )
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
+from controller.record.day_digests import digest_day, insert_inputs
 from controller.record.day_records import DaySettlement
 from controller.record.day_rows import (
     Select,
@@ -38,33 +39,52 @@ class PostedDay:
     """Hash of the ledger's last entry."""
 
 
-def post_day(connection: sqlite3.Connection, day: DaySettlement, *, follows: int | None, is_final: bool) -> PostedDay:
-    """Write a settlement as the day's next revision.
+def write_day(
+    connection: sqlite3.Connection,
+    day: DaySettlement,
+    *,
+    follows: int | None,
+    is_final: bool,
+    inputs: Iterable[tuple[datetime, int]] = (),
+) -> PostedDay:
+    """Write a settlement as the day's next revision; whatever else belongs to it is written before ``book_day``.
 
     Args:
         connection: inside a writing transaction.
         day: the settlement; its revision and stage are set here.
         follows: newest revision that it was computed beside; ``None``: there was none.
         is_final: made from the site's final game.
+        inputs: revision of each interval that it was computed from.
 
     Raises:
         StoreError: another revision was written meanwhile, or the day is final and this one is not.
     """
     select = select_from(connection)
+    last = read_last_entry(select)
+    anchor = None if last is None else last.hash
     newest = read_day(select, day.local_day)
     if newest is not None and newest.input_digest == day.input_digest:
-        last = read_last_entry(select)
-        return PostedDay(day=newest, is_new=False, anchor=None if last is None else last.hash)
+        return PostedDay(day=newest, is_new=False, anchor=anchor)
     found = None if newest is None else newest.revision
     if found != follows:
         message = f"{day.local_day} was settled by another program meanwhile (revision {found}); settle it again"
         raise StoreError(message)
     written = replace(day, revision=0 if found is None else found + 1, stage=_choose_stage(newest, is_final=is_final))
     insert_day(connection, written)
-    last_entry = _post(connection, written, ENERGY, post_bills([one.member for one in written.members], written.bills))
-    if any(one.peak_minor for one in written.members) or booked_on(select, PEAK, *_only(written.local_day)):
-        last_entry = _post(connection, written, PEAK, _peak_postings(written))
-    return PostedDay(day=written, is_new=True, anchor=last_entry.hash)
+    insert_inputs(connection, written.local_day, written.revision, inputs)
+    return PostedDay(day=written, is_new=True, anchor=anchor)
+
+
+def book_day(connection: sqlite3.Connection, written: PostedDay) -> PostedDay:
+    """Book a new revision in the ledger, with digests of its rows as they are now; nothing where it is not new."""
+    if not written.is_new:
+        return written
+    day, select = written.day, select_from(connection)
+    digests = digest_day(select, day.local_day, day.revision)
+    last_entry = _post(connection, day, ENERGY, post_bills([one.member for one in day.members], day.bills), digests)
+    if any(one.peak_minor for one in day.members) or booked_on(select, PEAK, *_only(day.local_day)):
+        last_entry = _post(connection, day, PEAK, _peak_postings(day))
+    return replace(written, anchor=last_entry.hash)
 
 
 def booked_on(select: Select, kind: str, since: date, until: date) -> dict[str, int]:
@@ -92,7 +112,13 @@ def _peak_postings(day: DaySettlement) -> list[Posting]:
     ]
 
 
-def _post(connection: sqlite3.Connection, day: DaySettlement, kind: str, postings: Iterable[Posting]) -> Entry:
+def _post(
+    connection: sqlite3.Connection,
+    day: DaySettlement,
+    kind: str,
+    postings: Iterable[Posting],
+    digests: Mapping[str, str] | None = None,
+) -> Entry:
     select = select_from(connection)
     booked = booked_on(select, kind, *_only(day.local_day))
     entry = append_entry(
@@ -103,6 +129,7 @@ def _post(connection: sqlite3.Connection, day: DaySettlement, kind: str, posting
         kind=kind,
         input_digest=day.input_digest,
         postings=post_difference(postings, booked),
+        digests=digests,
     )
     insert_entry(connection, entry)
     return entry

@@ -67,6 +67,8 @@ class DayReadings:
     keys: tuple[str, ...]
     """Sharing keys that were in force, in order."""
     devices: Mapping[DeviceKey, DeviceSeries]
+    inputs: tuple[tuple[datetime, int], ...]
+    """Start and revision of every interval that was read, the last one before the day among them."""
 
     @property
     def step_h(self) -> float:
@@ -135,6 +137,7 @@ def read_day_readings(
         weight=weight,
         keys=tuple(dict.fromkeys(interval.key for interval in rows)),
         devices=_collect_devices(reader, rows, column, before, span.start_utc),
+        inputs=tuple((one.start_utc, one.revision) for one in (*(() if before is None else (before,)), *rows)),
         **flows,
     )
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from controller.record.day_records import DaySettlement, MemberDay
+from controller.record.day_records import PRICE_LINES, DaySettlement, MemberDay
 from controller.record.quantities import from_epoch_ms, from_epoch_s, to_epoch_ms, to_epoch_s
 from models.domain.errors import StoreError
 from models.settlement.arrays import IntArray
@@ -94,7 +94,11 @@ def insert_day(connection: sqlite3.Connection, day: DaySettlement) -> None:
 
 
 def read_day(select: Select, local_day: date, revision: int | None = None) -> DaySettlement | None:
-    """A revision of a day, the newest where none is named; ``None``: there is no such."""
+    """A revision of a day, the newest where none is named; ``None``: there is no such.
+
+    Raises:
+        StoreError: its rows are damaged.
+    """
     key = local_day.isoformat()
     rows = select(
         "SELECT * FROM day_settlements WHERE day = ? AND (? IS NULL OR revision = ?) ORDER BY revision DESC LIMIT 1",
@@ -104,7 +108,11 @@ def read_day(select: Select, local_day: date, revision: int | None = None) -> Da
         return None
     row = rows[0]
     bills = select("SELECT * FROM day_bills WHERE day = ? AND revision = ? ORDER BY place", (key, row["revision"]))
-    return _to_day(row, tuple(_to_member(bill) for bill in bills))
+    try:
+        return _to_day(row, tuple(_to_member(bill, row["intervals"]) for bill in bills))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        message = f"{key}, revision {row['revision']}: the settlement on record is damaged: {error}"
+        raise StoreError(message) from error
 
 
 def read_settled_days(select: Select, since: date, until: date) -> dict[date, Stage]:
@@ -165,8 +173,9 @@ def to_entry(row: sqlite3.Row) -> Entry:
             input_digest=str(fields["input_digest"]),
             postings=tuple(Posting(str(account), int(amount)) for account, amount in fields["postings"]),
             previous_hash=row["previous_hash"],
+            digests=tuple(sorted((str(name), str(digest)) for name, digest in fields.get("digests", {}).items())),
         )
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         message = f"ledger entry {row['sequence']} cannot be read: {error}"
         raise StoreError(message) from error
 
@@ -174,6 +183,12 @@ def to_entry(row: sqlite3.Row) -> Entry:
 def _to_day(row: sqlite3.Row, members: tuple[MemberDay, ...]) -> DaySettlement:
     prices = json.loads(row["prices"])
     islanded = int(prices.pop("islanded"))
+    if not members:
+        message = "it has no bills"
+        raise ValueError(message)
+    if any(len(prices[name]) != row["intervals"] for name in PRICE_LINES):
+        message = f"its prices are not those of {row['intervals']} intervals"
+        raise ValueError(message)
     plain = ("players", "coalitions", "gain_micro", "game_micro", "max_error_micro", "core_excess_micro")
     return DaySettlement(
         local_day=date.fromisoformat(row["day"]),
@@ -197,14 +212,15 @@ def _to_day(row: sqlite3.Row, members: tuple[MemberDay, ...]) -> DaySettlement:
     )
 
 
-def _to_member(row: sqlite3.Row) -> MemberDay:
+def _to_member(row: sqlite3.Row, intervals: int) -> MemberDay:
     values: dict[str, Any] = {name: row[name] for name in BILL_LINES}
     values |= {name: np.frombuffer(row[name], dtype="<i8").astype(np.int64) for name in SERIES}
-    return MemberDay(
-        member=row["member"],
-        **values,
-        is_estimated=np.frombuffer(row["is_estimated"], dtype=np.uint8).astype(np.bool_),
-    )
+    is_estimated = np.frombuffer(row["is_estimated"], dtype=np.uint8).astype(np.bool_)
+    for name, series in (*((name, values[name]) for name in SERIES), ("is_estimated", is_estimated)):
+        if len(series) != intervals:
+            message = f"{name} of {row['member']} has {len(series)} values for {intervals} intervals"
+            raise ValueError(message)
+    return MemberDay(member=row["member"], **values, is_estimated=is_estimated)
 
 
 def _to_blob(series: IntArray) -> bytes:

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from controller.record.operator_columns import (
     ACCEPTED_CODES,
+    MEMBER_NAMES,
     W_OF,
     WH_OF,
     Columns,
@@ -72,6 +73,17 @@ Values = dict[tuple[datetime, str], dict[Direction, int]]
 """Whole watt-hours by start of the interval and member."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorValues:
+    """All values of a file, and where they stand in it."""
+
+    values: Values
+    rows: Mapping[tuple[datetime, str], int]
+    """First line of each, by start of the interval and member."""
+    time_column: str
+    member_column: str
+
+
 @dataclass(slots=True)
 class _Reading:
     """What has been read so far."""
@@ -83,7 +95,7 @@ class _Reading:
     flaws: list[Flaw] = field(default_factory=list)
 
 
-def read_operator_file(text: str, form: FileForm) -> Values | tuple[Flaw, ...]:
+def read_operator_file(text: str, form: FileForm) -> OperatorValues | tuple[Flaw, ...]:
     """All values of a file, or all that is wrong with it (the first twenty); never a part."""
     delimiter = ";" if text.split("\n", 1)[0].count(";") > 0 else ","
     try:
@@ -96,6 +108,8 @@ def read_operator_file(text: str, form: FileForm) -> Values | tuple[Flaw, ...]:
     columns = find_columns(headings)
     if isinstance(columns, str):
         return (Flaw(row=1, column="-", found=delimiter.join(headings), accepted=columns),)
+    if columns.member is None and form.member is None:
+        return (_ask_for_member(headings, delimiter, form),)
     reading = _Reading()
     for line, row in enumerate(rows[1:], start=2):
         if any(cell.strip() for cell in row):
@@ -105,7 +119,23 @@ def read_operator_file(text: str, form: FileForm) -> Values | tuple[Flaw, ...]:
     _take_differences(reading, form)
     if not reading.values and not reading.flaws:
         reading.flaws.append(Flaw(row=2, column="-", found="no value", accepted="at least one value"))
-    return tuple(reading.flaws) if reading.flaws else reading.values
+    if reading.flaws:
+        return tuple(reading.flaws)
+    return OperatorValues(
+        values=reading.values,
+        rows={(start, member): line for (start, member, _), line in reversed(reading.rows.items())},
+        time_column=headings[columns.time].strip(),
+        member_column="-" if columns.member is None else headings[columns.member].strip(),
+    )
+
+
+def _ask_for_member(headings: list[str], delimiter: str, form: FileForm) -> Flaw:
+    return Flaw(
+        row=1,
+        column="-",
+        found=delimiter.join(headings),
+        accepted=f"a column called {' or '.join(MEMBER_NAMES)}, or --member with one of {', '.join(form.limits_kw)}",
+    )
 
 
 def _read_row(

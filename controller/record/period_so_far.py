@@ -34,11 +34,22 @@ class PeriodSoFar:
 
     def billed_eur(self, members: tuple[str, ...]) -> FloatArray:
         """[N] billed for energy [currency]."""
-        billed = np.zeros(len(members))
+        return self._sum(members, "bill_minor")
+
+    def stand_alone_eur(self, members: tuple[str, ...]) -> FloatArray:
+        """[N] what those days would have cost by oneself, wear included [currency]."""
+        return self._sum(members, "stand_alone_minor")
+
+    def wear_eur(self, members: tuple[str, ...]) -> FloatArray:
+        """[N] battery wear, borne in kind [currency]."""
+        return self._sum(members, "wear_minor")
+
+    def _sum(self, members: tuple[str, ...], line: str) -> FloatArray:
+        total = np.zeros(len(members))
         for day in self.days:
-            by_member = {one.member: one.bill_minor / day.minor_per_unit for one in day.members}
-            billed += [by_member.get(member, 0.0) for member in members]
-        return billed
+            by_member = {one.member: getattr(one, line) / day.minor_per_unit for one in day.members}
+            total += [by_member.get(member, 0.0) for member in members]
+        return total
 
     def carried_loss_eur(self, members: tuple[str, ...]) -> FloatArray:
         """[N] losses that were not given back yet [currency]."""

@@ -29,9 +29,16 @@ STORAGE_KINDS = ("battery", "ev")
 UNFORWARDED_TOPIC = "weight"
 """Explanations of a weight would tell the weight."""
 
+LEAST_BURDENS = 3
+"""Members with a known burden from which on their common figures leave the gateway."""
+BURDEN_DIGITS = 2
+"""Figures of burdens leave the gateway rounded: the worst-off one is a single member's, in whole percent of its income,
+and indices of a few burdens could be solved for each."""
+
 _MEMBER_SECRETS = frozenset({"burden", "burdens", "persons"})
 """With the billed cost beside it, a burden would give the income away."""
 _WEIGHT = re.compile(r"^(log_)?weights?$|^(log_)?weight_of_|_weight$|^log_weight")
+_COMMON_BURDEN = re.compile(r"^(worst|gini|jain|theil)_(energy_)?burden")
 _NOT_PRINTABLE = re.compile(r"[\x00-\x1f\x7f]+")
 
 
@@ -64,10 +71,25 @@ def points_of_record(record: IntervalRecord, context: PointContext) -> Iterator[
         yield _point("dispatch", context, tags, fields, time_s)
     for explanation in record.explanations:
         yield from _explanation(explanation, decision.decision_id, context, time_s)
-    for name, figures in (("fairness", record.fairness), ("policy", record.policy), ("gateway", record.gateway)):
+    fairness = fairness_point(record.fairness, "interval", context, time_s)
+    if fairness is not None:
+        yield fairness
+    for name, figures in (("policy", record.policy), ("gateway", record.gateway)):
         fields = _shareable(figures)
         if fields:
             yield _point(name, context, {}, fields, time_s)
+
+
+def fairness_point(figures: Figures, span: str, context: PointContext, time_s: int) -> Point | None:
+    """Community figures of an ``interval`` or a ``day``; none where nothing can be told.
+
+    With bills beside them, figures of few burdens would tell incomes: below ``LEAST_BURDENS`` they stay here.
+    """
+    is_told = (figures.get("members_with_burden") or 0.0) >= LEAST_BURDENS
+    fields = {
+        name: value for name, value in _shareable(figures).items() if is_told or not name.endswith("_energy_burden")
+    }
+    return _point("fairness", context, {"span": span}, fields, time_s) if fields else None
 
 
 def points_of_settled(settled: SettledInterval, context: PointContext) -> Iterator[Point]:
@@ -228,7 +250,7 @@ def _explanation(row: ExplanationRow, decision_id: str, context: PointContext, t
 def _shareable(figures: Figures) -> dict[str, FieldValue]:
     # Always floats: a field that is an integer once and a float later is refused by InfluxDB.
     return {
-        name: float(value)
+        name: round(float(value), BURDEN_DIGITS) if _COMMON_BURDEN.search(name) else float(value)
         for name, value in figures.items()
         if value is not None and not is_sensitive_key(name) and not _WEIGHT.search(name)
     }

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from controller.record.event_records import Curtailment
 from models.dispatch.result import SolveRecord
 from models.domain.errors import SettlementError
 from models.domain.setpoint import Reason, Setpoint
@@ -221,6 +222,8 @@ class IntervalRecord:
     settled: tuple[SettledInterval, ...] = ()
     """Intervals closed by this cycle, usually the one that just ended."""
     setpoints: tuple[Setpoint, ...] = ()
+    curtailments: tuple[Curtailment, ...] = ()
+    """What its setpoints hold back from loads."""
     explanations: tuple[ExplanationRow, ...] = ()
     asset_states: tuple[AssetState, ...] = ()
     fairness: Figures = field(default_factory=dict)

@@ -6,6 +6,9 @@ append-only tables can be neither changed nor deleted: a correction is a row wit
 
 from __future__ import annotations
 
+from controller.record.digest_schema import DIGEST_SCRIPT, DIGEST_TABLES
+from controller.record.event_schema import EVENT_SCRIPT, EVENT_TABLES
+from controller.record.fairness_schema import FAIRNESS_SCRIPT, FAIRNESS_TABLES
 from controller.record.ledger_schema import LEDGER_SCRIPT, LEDGER_TABLES
 
 APPEND_ONLY = (
@@ -232,5 +235,8 @@ MIGRATIONS: tuple[str, ...] = (
     _TABLES + _VIEWS + "".join(_refusals(table) for table in APPEND_ONLY),
     _DAY_EXPLANATIONS + _refusals("day_explanations"),
     LEDGER_SCRIPT + "".join(_refusals(table) for table in LEDGER_TABLES),
+    EVENT_SCRIPT + "".join(_refusals(table) for table in EVENT_TABLES),
+    FAIRNESS_SCRIPT + "".join(_refusals(table) for table in FAIRNESS_TABLES),
+    DIGEST_SCRIPT + "".join(_refusals(table) for table in DIGEST_TABLES),
 )
 """Script ``n`` (from 0) takes the schema from version ``n`` to ``n + 1``."""

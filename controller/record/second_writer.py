@@ -12,14 +12,48 @@ from pathlib import Path
 import numpy as np
 
 from config.schema import Site
-from controller.record.connection import open_writable, transaction, translated
+from controller.record.connection import open_read_only, open_writable, transaction, translated
 from controller.record.line_protocol import Point
-from controller.record.migrations import require_version
+from controller.record.lock import StoreLock
+from controller.record.migrations import migrate, read_version, require_version
 from controller.record.outbox import OutboxLimits, put
 from controller.record.points import PointContext
 from controller.record.pseudonyms import Pseudonyms
 from controller.record.quantities import to_epoch_ms
+from controller.record.schema import MIGRATIONS
 from controller.record.settled_day import Queue
+
+
+def bring_up_to_date(store: Path) -> int | None:
+    """Bring a store of an earlier version to this one, where no controller runs on it.
+
+    Returns:
+        The schema version that it had; ``None``: it is up to date, or there is none.
+
+    Raises:
+        StoreError: a controller runs on it, or it is not a store of this or an earlier version.
+    """
+    if not store.is_file():
+        return None
+    with translated(store):
+        connection = open_read_only(store)
+        try:
+            before = read_version(connection)
+        finally:
+            connection.close()
+    if before >= len(MIGRATIONS):
+        return None
+    lock = StoreLock(store)
+    lock.take()
+    try:
+        connection = open_writable(store)
+        try:
+            with translated(store):
+                return migrate(connection)
+        finally:
+            connection.close()
+    finally:
+        lock.release()
 
 
 @contextmanager

@@ -9,11 +9,14 @@ from datetime import datetime
 import numpy as np
 
 from controller.record.day_explanations import insert_day_explanations
-from controller.record.day_posting import PostedDay, post_day
+from controller.record.day_posting import PostedDay, book_day, write_day
 from controller.record.day_records import DaySettlement, MemberDay
+from controller.record.day_rows import read_day, select_from
+from controller.record.fairness_rows import insert_day_fairness, points_of_day_fairness
 from controller.record.line_protocol import Point
 from controller.record.points import PointContext, points_of_explanations
 from controller.record.quantities import to_micro
+from controller.record.revision_explanations import explain_revision
 from controller.record.settlement_job import ComputedDay, DayJob
 
 Queue = Callable[[Callable[[PointContext], Iterator[Point]]], None]
@@ -63,7 +66,7 @@ def describe_settlement(job: DayJob, computed: ComputedDay, settled_utc: datetim
         core_excess_micro=to_micro(float(settled.core.excess_eur)),
         utility_minor=int(bills.utility_minor),
         peak_minor=int(computed.peak_minor.sum()),
-        notes=job.notes,
+        notes=computed.notes,
         price_lines=job.price_lines,
         islanded_micro_per_kwh=to_micro(job.day.prices.islanded_eur_per_kwh),
         members=members,
@@ -83,10 +86,15 @@ def write_settlement(
         StoreError: another revision was written meanwhile, or the day is final and this one is not.
     """
     day = describe_settlement(job, computed, settled_utc)
-    posted = post_day(connection, day, follows=job.follows, is_final=job.is_final)
+    before = read_day(select_from(connection), job.local_day)
+    posted = write_day(connection, day, follows=job.follows, is_final=job.is_final, inputs=job.inputs)
     if posted.is_new:
-        rows, revision = computed.explanations, posted.day.revision
+        changed = explain_revision(before, day, job.currency, is_final=job.is_final)
+        rows, revision = (*computed.explanations, *changed), posted.day.revision
         insert_day_explanations(connection, job.local_day, revision, rows)
+        insert_day_fairness(connection, job.local_day, revision, computed.fairness)
         if queue is not None:
             queue(lambda context: points_of_explanations(rows, f"settle-{job.local_day}-{revision}", context))
-    return posted
+            queue(lambda context: points_of_day_fairness(computed.fairness, revision, day.start_utc, context))
+    # Last, because the ledger's entry carries digests of all that was written before it.
+    return book_day(connection, posted)

@@ -12,18 +12,22 @@ from config.currency import minor_per_unit
 from config.schema import Site
 from controller.record.day_devices import describe_batteries, describe_cars, sum_curtailed
 from controller.record.day_estimates import FilledDay, fill_day
+from controller.record.day_fairness import PeriodEquity
 from controller.record.day_readings import PRICE_LINES as STORED_LINES
 from controller.record.day_readings import DayReadings, read_day_readings
 from controller.record.day_records import PRICE_LINES
 from controller.record.day_rows import read_day
+from controller.record.fairness_rows import read_renewable_wh
 from controller.record.period_so_far import PeriodSoFar, days_of_period, read_period
-from controller.record.quantities import MICRO_PER_EUR, to_micro
+from controller.record.quantities import MICRO_PER_EUR, WH_PER_KWH, to_micro
 from controller.record.reader import Reader
 from controller.record.settlement_job import DayJob, PeakJob
 from models.domain.arrays import BoolArray, FloatArray
 from models.domain.errors import SettlementError, SiteFileError
+from models.domain.interval import billing_period, settlement_day
 from models.domain.tariff import PriceBook
 from models.fairness.burden import pro_rate_income
+from models.settlement.arrays import IntArray
 from models.settlement.coalition_day import CoalitionDay
 from models.settlement.means import MOST_EXACT_REOPTIMISED
 from models.settlement.prices import IntervalPrices, price_intervals
@@ -87,9 +91,11 @@ def build_job(
         is_clustered=wish.is_clustered,
         peak=_peak(site, readings, filled, period),
         is_estimated=filled.is_estimated,
+        equity=_equity(reader, site, readings, period),
         notes=(*filled.notes, *price_notes, *_notes(site, readings)),
         follows=None if newest is None else newest.revision,
         is_final=wish.is_final,
+        inputs=readings.inputs,
     )
 
 
@@ -156,7 +162,11 @@ def _terms(
     ids = readings.members
     configured = {member.id: member for member in site.members}
     shares = site.sharing.static_shares
-    billed = period.billed_eur(ids)
+    days = len(period.days) + 1
+    elapsed_frac = days / days_of_period(readings.local_day)
+    unit = minor_per_unit(site.community.currency)
+    # The peak charge is one for the whole month: as much of it counts as of the month's income.
+    billed = period.billed_eur(ids) + period.peak_booked_minor(ids) / unit * elapsed_frac
     # Cost with the grid alone stands for the day's: it does not depend on how the gain is split.
     so_far = billed + charge_suppliers(filled.import_wh, filled.export_wh, prices).sum(axis=1)
     persons = np.array([configured[member].persons if member in configured else 1 for member in ids])
@@ -170,11 +180,40 @@ def _terms(
             solidarity_frac=site.by_law.solidarity_frac,
             support_cap_frac=site.by_law.support_cap_frac,
             billed_eur=billed,
-            income_eur=_income(site, readings, len(period.days) + 1),
-            reference_eur=find_reference(so_far, persons),
+            income_eur=_income(site, readings, days),
+            reference_eur=find_reference(so_far, persons, _references(site, persons, elapsed_frac)),
         ),
         carried_loss_eur=period.carried_loss_eur(ids),
-        minor_per_unit=minor_per_unit(site.community.currency),
+        minor_per_unit=unit,
+    )
+
+
+def _references(site: Site, persons: IntArray, elapsed_frac: float) -> dict[int, float] | None:
+    """The by-law's reference costs of the days so far, by number of persons; ``None``: it has none."""
+    costs = site.by_law.reference_cost_eur_per_month
+    if not costs:
+        return None
+    return {int(count): costs[min(int(count), len(costs)) - 1] * elapsed_frac for count in np.unique(persons)}
+
+
+def _equity(reader: Reader, site: Site, readings: DayReadings, period: PeriodSoFar) -> PeriodEquity:
+    ids, days = readings.members, len(period.days) + 1
+    until_utc = settlement_day(readings.local_day, site.zone).end_utc
+    since_utc = billing_period(readings.starts_utc[0], site.zone).start_utc
+    used = read_renewable_wh(reader.select, since_utc, until_utc)
+    energy_kwh = np.array([used.get(one, (0, 0)) for one in ids]).reshape(-1, 2) / WH_PER_KWH
+    owns = {member.id: float(member.pv_kwp > 0.0 or bool(member.batteries or member.evs)) for member in site.members}
+    return PeriodEquity(
+        day_of_period=days,
+        elapsed_frac=days / days_of_period(readings.local_day),
+        income_eur=_income(site, readings, days),
+        billed_before_eur=period.billed_eur(ids),
+        stand_alone_before_eur=period.stand_alone_eur(ids),
+        wear_before_eur=period.wear_eur(ids),
+        renewable_kwh=energy_kwh[:, 1],
+        consumption_kwh=energy_kwh[:, 0],
+        has_assets=np.array([owns.get(one, np.nan) for one in ids]),
+        core_excess_bound_frac=site.by_law.core_excess_bound_frac,
     )
 
 

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from controller.record.day_explanations import DayFacts, explain_day
+from controller.record.day_fairness import PeriodEquity, describe_fairness, note_core
 from controller.record.records import ExplanationRow
 from models.explanation.remembered_costs import RememberedCosts
 from models.settlement.arrays import BoolArray, IntArray
@@ -67,9 +68,13 @@ class DayJob:
     """``None``: the tariff has no peak charge."""
     is_estimated: BoolArray
     """[N, T]"""
+    equity: PeriodEquity = field(repr=False)
+    """For the fairness figures, which change no bill: not part of the digest."""
     notes: tuple[str, ...]
     follows: int | None
     """Newest revision of the day when its data were read."""
+    inputs: tuple[tuple[datetime, int], ...] = ()
+    """Intervals that were read, with the revision of each."""
     is_final: bool
 
     @property
@@ -99,6 +104,10 @@ class ComputedDay:
     peak_minor: IntArray
     """[N] what the day books for the peak charge."""
     explanations: tuple[ExplanationRow, ...]
+    fairness: dict[str, float | None]
+    """Figures of the community."""
+    notes: tuple[str, ...]
+    """The job's, and what the coordinator should know of the result."""
 
 
 def compute_day(job: DayJob, map_batches: MapBatches = map_here) -> ComputedDay:
@@ -131,7 +140,12 @@ def compute_day(job: DayJob, map_batches: MapBatches = map_here) -> ComputedDay:
         peak_booked_minor=None if peak is None else peak_minor,
     )
     return ComputedDay(
-        settled=settled, peak=peak, peak_minor=peak_minor, explanations=explain_day(facts, _means(job, costs))
+        settled=settled,
+        peak=peak,
+        peak_minor=peak_minor,
+        explanations=explain_day(facts, _means(job, costs)),
+        fairness=describe_fairness(job.equity, settled, peak, job.terms.minor_per_unit),
+        notes=(*job.notes, *note_core(settled, job.equity.core_excess_bound_frac, job.currency)),
     )
 
 

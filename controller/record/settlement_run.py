@@ -12,6 +12,7 @@ from datetime import date, datetime, timedelta
 
 from config.schema import Site
 from controller.record.anchor import note_anchor
+from controller.record.day_fairness import CORE_NOTE
 from controller.record.day_posting import PostedDay
 from controller.record.day_rows import read_settled_days
 from controller.record.reader import Reader
@@ -109,6 +110,9 @@ class SettlementRun:
             for game in dict.fromkeys([*games, final]):
                 posted = await self.settle_day(day, self._wish(game, is_final=game is final))
                 _log.info("%s settled: %s, revision %d", day, posted.day.stage.value, posted.day.revision)
+                for note in posted.day.notes if game is final else ():
+                    if note.startswith(CORE_NOTE):
+                        _log.warning("%s, %s", day, note)
                 for watcher in self.watchers:
                     watcher(posted)
         except CommonWattError as error:

@@ -17,6 +17,7 @@ from numpy.random import Generator
 
 from controller.record.connection import translated
 from controller.record.day_posting import PostedDay
+from controller.record.event_records import EffectRow, NoticeRow
 from controller.record.outbox import OutboxLimits
 from controller.record.outcomes import OutcomeCount, OutcomeRecord
 from controller.record.reader import Reader
@@ -122,6 +123,22 @@ class Store:
             StoreError: nothing was written, or there is no such decision.
         """
         await self._call(lambda: self._transactions.add_explanations(decision_id, rows))
+
+    async def keep_notices(self, notices: Sequence[NoticeRow]) -> None:
+        """Keep the market's notices for a restart, instead of those kept before.
+
+        Raises:
+            StoreError: nothing was written; those before are still kept.
+        """
+        await self._call(lambda: self._transactions.keep_notices(notices))
+
+    async def add_effects(self, rows: Sequence[EffectRow]) -> None:
+        """Write down what demand-response events came to; a look that is on record stays as it was.
+
+        Raises:
+            StoreError: nothing was written.
+        """
+        await self._call(lambda: self._transactions.add_effects(rows))
 
     async def record_outcomes(self, record: OutcomeRecord) -> OutcomeCount:
         """Note how setpoints went, and the cycle. An outcome for a setpoint that has ended is ignored.

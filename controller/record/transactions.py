@@ -13,6 +13,9 @@ from numpy.random import Generator
 
 from controller.record.connection import open_writable, transaction
 from controller.record.day_posting import PostedDay
+from controller.record.event_points import points_of_effects
+from controller.record.event_records import EffectRow, NoticeRow
+from controller.record.event_rows import insert_curtailments, insert_effects, replace_notices
 from controller.record.line_protocol import Point
 from controller.record.lock import StoreLock
 from controller.record.migrations import migrate
@@ -94,6 +97,7 @@ class Transactions:
             insert_setpoints(
                 connection, record.decision.decision_id, record.setpoints, epoch=self.epoch, is_renewal=False
             )
+            insert_curtailments(connection, record.decision.decision_id, record.curtailments)
             created_ms = to_epoch_ms(record.decision.committed_utc)
             self._queue(connection, lambda context: points_of_record(record, context), created_ms)
 
@@ -123,6 +127,19 @@ class Transactions:
         """What was found out on a decision after its commit; it stays here, nothing of it is forwarded."""
         with self._transaction() as connection:
             insert_later_explanations(connection, decision_id, rows)
+
+    def keep_notices(self, notices: Sequence[NoticeRow]) -> None:
+        """What a restarted controller has to know of the market."""
+        with self._transaction() as connection:
+            replace_notices(connection, notices)
+
+    def add_effects(self, rows: Sequence[EffectRow]) -> None:
+        """Looks at demand-response events."""
+        with self._transaction() as connection:
+            written = insert_effects(connection, rows)
+            if written:
+                created_ms = to_epoch_ms(written[-1].at_utc)
+                self._queue(connection, lambda context: points_of_effects(written, context), created_ms)
 
     def record_outcomes(self, record: OutcomeRecord) -> OutcomeCount:
         """The second transaction of a cycle."""

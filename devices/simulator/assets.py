@@ -5,6 +5,7 @@ from __future__ import annotations
 from config.gateways import Device
 from config.members import Battery, Member
 from devices.simulator.battery import SimulatedBattery
+from devices.simulator.curtailable import SimulatedCurtailable
 from devices.simulator.ev import SimulatedEv
 from devices.simulator.home_state import HomeState
 from devices.simulator.pv import SimulatedPv
@@ -14,11 +15,11 @@ from models.profiles.profiles import HomeProfile
 START_SOC_FRAC = 0.5
 """Where a battery starts within its usable range when nothing is known."""
 
-Asset = SimulatedBattery | SimulatedEv | SimulatedAppliance | SimulatedPv
+Asset = SimulatedBattery | SimulatedEv | SimulatedAppliance | SimulatedCurtailable | SimulatedPv
 
 
 class HomeAssets:
-    """A member's PV, batteries, charging points and appliances."""
+    """A member's PV, batteries, charging points, appliances and curtailable loads."""
 
     def __init__(
         self, member: Member, profile: HomeProfile, *, state: HomeState, start_s: float, waits_for_start: bool
@@ -58,6 +59,7 @@ class HomeAssets:
             )
             for load in member.shiftable_loads
         ]
+        self.curtailables = [SimulatedCurtailable(load) for load in member.curtailable_loads]
 
     def find(self, device: Device) -> Asset:
         """The asset that a device of the site file is.
@@ -71,6 +73,7 @@ class HomeAssets:
             **{("battery", battery.asset_id): battery for battery in self.batteries},
             **{("ev", ev.asset_id): ev for ev in self.evs},
             **{("shiftable_load", appliance.asset_id): appliance for appliance in self.appliances},
+            **{("curtailable_load", load.asset_id): load for load in self.curtailables},
         }
         asset = named.get((device.kind, device.asset))
         if asset is None:
@@ -86,9 +89,18 @@ class HomeAssets:
             ev.advance(duration_s)
         for appliance in self.appliances:
             appliance.advance(duration_s)
+        for load in self.curtailables:
+            load.advance(duration_s)
+
+    def want(self, demand_kw: float) -> None:
+        """Tell the curtailable loads the home's demand, of which they are parts [kW]."""
+        rest_kw = demand_kw
+        for load in self.curtailables:
+            load.want(demand_kw, rest_kw)
+            rest_kw = max(rest_kw - load.wanted_kw, 0.0)
 
     def totals_kwh(self) -> tuple[float, ...]:
-        """PV generated, PV available, charge, discharge, cars and runs since the start [kWh]."""
+        """PV generated, PV available, charge, discharge, cars, runs and demand held back since the start [kWh]."""
         return (
             self.pv.export_kwh_total,
             self.pv.available_kwh_total,
@@ -96,6 +108,7 @@ class HomeAssets:
             sum(battery.export_kwh_total for battery in self.batteries),
             sum(ev.import_kwh_total for ev in self.evs),
             sum(appliance.import_kwh_total for appliance in self.appliances),
+            sum(load.held_back_kwh_total for load in self.curtailables),
         )
 
     def state(self) -> HomeState:

@@ -15,6 +15,7 @@ from config.gateways import Device
 from config.members import Member
 from devices.simulator.assets import Asset, HomeAssets
 from devices.simulator.battery import SimulatedBattery
+from devices.simulator.curtailable import SimulatedCurtailable
 from devices.simulator.home_state import NOTHING_KNOWN, HomeBehaviour, HomeState
 from devices.simulator.meter import EnergyLedger, HomeEnergy, SimulatedMeter
 from devices.simulator.pv import SimulatedPv
@@ -72,6 +73,7 @@ class Home:
         self._gate_of_asset: dict[int, SetpointGate] = {}
         for key, device in devices.items():
             self._connect(key, device)
+        self._wanted_now_kw = 0.0
         self._demand_now_kw = 0.0
         self._demand_kwh = 0.0
         self._next_step_s = 0.0
@@ -143,6 +145,10 @@ class Home:
             self._handle_events()
         pv_held_kw = self.held_kw(assets.pv)
         assets.pv.hold(None if pv_held_kw is None else -pv_held_kw)
+        self._demand_now_kw = self._wanted_now_kw
+        for load in assets.curtailables:
+            load.hold(self.held_kw(load))
+            self._demand_now_kw -= load.held_back_kw
         net_kw = self._demand_now_kw - assets.pv.generation_kw
         for ev in assets.evs:
             net_kw += ev.power_kw
@@ -154,7 +160,8 @@ class Home:
     def _take_step(self) -> None:
         """Read the profile's step that begins or runs now."""
         step = min(int(self.now_s // self._step_s), len(self._demand_kw) - 1)
-        self._demand_now_kw = float(self._demand_kw[step])
+        self._wanted_now_kw = float(self._demand_kw[step])
+        self.assets.want(self._wanted_now_kw)
         self.assets.pv.available_kw = float(self._pv_kw[step])
         self._next_step_s = float((step + 1) * self._step_s)
 
@@ -219,8 +226,8 @@ class Home:
     def _applied_kw(self, setpoint: Setpoint) -> float:
         """What a device does with the setpoint that it has just taken [kW]."""
         part = self._parts[setpoint.device]
-        if isinstance(part, SimulatedMeter | SimulatedPv):
-            # A plant holds a limit, whatever the sky allows beneath it.
+        if isinstance(part, SimulatedMeter | SimulatedPv | SimulatedCurtailable):
+            # A limit is held, whatever the sky allows or the home wants beneath it.
             return setpoint.power_kw
         return part.power_kw
 

@@ -50,7 +50,7 @@ class HomeEnergy:
     import_kwh: float
     export_kwh: float
     demand_kwh: float
-    """Without batteries, cars and shiftable runs."""
+    """Drawn, without batteries, cars and shiftable runs; curtailable loads are a part of it."""
     pv_kwh: float
     """Generated, after curtailment."""
     pv_available_kwh: float
@@ -59,6 +59,8 @@ class HomeEnergy:
     discharge_kwh: float
     ev_kwh: float
     runs_kwh: float
+    held_back_kwh: float
+    """What curtailable loads were kept from drawing; no part of ``demand_kwh``."""
 
     @property
     def net_kwh(self) -> float:
@@ -122,5 +124,5 @@ class EnergyLedger:
         return HomeEnergy(**{name: last[at] - first[at] for at, name in enumerate(ENERGY_FIELDS)})
 
     def table(self) -> NDArray[np.float64]:
-        """[K, 9] energy between successive marks, columns as ``ENERGY_FIELDS`` [kWh]."""
+        """[K, 10] energy between successive marks, columns as ``ENERGY_FIELDS`` [kWh]."""
         return np.diff(np.array(self._totals, dtype=np.float64).reshape(self._rows, len(ENERGY_FIELDS)), axis=0)

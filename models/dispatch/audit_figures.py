@@ -33,13 +33,45 @@ def bill_members_eur(problem: DispatchProblem, schedule: Schedule) -> FloatArray
     return bill
 
 
+def find_community_cost_eur(
+    problem: DispatchProblem, schedule: Schedule, bill_eur: FloatArray, peak_kw: FloatArray
+) -> float:
+    """F from the members' bills [N] and the peaks [Q]: with the peak charge, discomfort and missed targets."""
+    cost_eur = float(bill_eur.sum() + problem.peak_charge_eur_per_kw * (peak_kw - problem.peak_floor_kw).sum())
+    excess_kw = find_event_excess_kw(problem, schedule)
+    missed_kwh = float((excess_kw * problem.step_h[: excess_kw.shape[0]]).sum())
+    cost_eur += problem.event_shortfall_eur_per_kwh * missed_kwh
+    return cost_eur + float(find_discomforts_eur(problem, schedule).sum())
+
+
+def find_discomforts_eur(problem: DispatchProblem, schedule: Schedule) -> FloatArray:
+    """[N] What each member's held-back energy is worth to it; empty without curtailable loads."""
+    worth = np.zeros(problem.demand_kw.shape[0] if problem.curtailables else 0)
+    for c, load in enumerate(problem.curtailables):
+        for t, hours in enumerate(problem.step_h.tolist()):
+            worth[load.member] += hours * float(schedule.curtailed_load_kw[c, t]) * load.discomfort_eur_per_kwh
+    return worth
+
+
+def find_event_excess_kw(problem: DispatchProblem, schedule: Schedule) -> FloatArray:
+    """[T] What is drawn above the target of an event, where the grid is there; empty without an event."""
+    excess = np.zeros(problem.event_target_kw.shape)
+    for t, target_kw in enumerate(problem.event_target_kw.tolist()):
+        if np.isfinite(target_kw) and not problem.is_islanded[t]:
+            net_kw = float(schedule.import_kw[:, t].sum()) - float(schedule.export_kw[:, t].sum())
+            excess[t] = net_kw - target_kw if net_kw > target_kw else 0.0
+    return excess
+
+
 def find_peaks_kw(problem: DispatchProblem, schedule: Schedule) -> FloatArray:
-    """[Q] The largest mean import of any interval of each billing period, at least its floor."""
+    """[Q] The largest mean import of any interval of each billing period, with its reserve; at least its floor."""
     peaks = [float(floor) for floor in problem.peak_floor_kw]
     for t, hours in enumerate(problem.step_h.tolist()):
         if problem.is_islanded[t]:
             continue
         energy_kwh = float(schedule.import_kw[:, t].sum() - schedule.export_kw[:, t].sum()) * hours
+        if problem.peak_reserve_kw.size:
+            energy_kwh += float(problem.peak_reserve_kw[t]) * hours
         if t == 0:
             energy_kwh += float(problem.metered_net_kwh.sum())
             hours += problem.metered_h  # noqa: PLW2901  # the whole interval, of which step 0 is the rest
@@ -63,12 +95,8 @@ def find_missing_access_kwh(problem: DispatchProblem, schedule: Schedule) -> Flo
     members = [int(i) for i in np.flatnonzero(problem.is_priority)]
     served = np.zeros(problem.step_h.shape)
     for t in range(problem.step_h.shape[0]):
-        offered = sum(
-            min(float(sold), max(float(pv - demand), 0.0))
-            for sold, pv, demand in zip(
-                schedule.sell_kw[:, t], problem.pv_kw[:, t], problem.demand_kw[:, t], strict=True
-            )
-        )
+        spare_kw = problem.pv_kw[:, t] - problem.demand_kw[:, t]
+        offered = float(np.where(spare_kw > 0.0, np.minimum(schedule.sell_kw[:, t], spare_kw), 0.0).sum())
         wanted = sum(float(schedule.buy_kw[i, t]) for i in members)
         served[t] = 1.0 if wanted <= max(offered, 0.0) else max(offered, 0.0) / wanted
     for i in members:
@@ -77,6 +105,8 @@ def find_missing_access_kwh(problem: DispatchProblem, schedule: Schedule) -> Flo
             used_kw += schedule.ev_kw[e] if ev.member == i else 0.0
         for s, run in enumerate(problem.runs):
             used_kw += schedule.run_kw[s] if run.member == i else 0.0
+        for c, load in enumerate(problem.curtailables):
+            used_kw -= schedule.curtailed_load_kw[c] if load.member == i else 0.0
         own_kw = problem.pv_kw[i] - schedule.curtailed_kw[i] - schedule.export_kw[i] - schedule.sell_kw[i]
         renewable_kwh = (
             float(((own_kw + schedule.buy_kw[i] * served) * problem.step_h).sum()) + problem.renewable_kwh[i]

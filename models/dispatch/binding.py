@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from models.dispatch.curtailment import find_targets_kw
 from models.dispatch.figures import protected_members
+from models.dispatch.reserve import reserves_kw
 
 if TYPE_CHECKING:
     from models.dispatch.problem import BoolArray, DispatchProblem, FloatArray
@@ -60,6 +62,7 @@ def find_bindings(
         *_equity(problem, plan.figures, found),
         *_members(problem, plan.schedule, found),
         *_batteries(problem, plan.schedule, found),
+        *_events(problem, plan.schedule, found),
     )
 
 
@@ -100,6 +103,7 @@ def _community(problem: DispatchProblem, schedule: Schedule, figures: PlanFigure
     if problem.peak_charge_eur_per_kw <= 0.0:
         return
     interval_h = float(problem.step_h[0]) + problem.metered_h
+    net_kw = net_kw + reserves_kw(problem)
     net_kw[0] = (problem.step_h[0] * net_kw[0] + problem.metered_net_kwh.sum()) / interval_h
     for period, peak_kw in enumerate(figures.peak_kw):
         is_met = ~problem.is_islanded & (problem.peak_period == period) & (net_kw >= peak_kw - CLOSE)
@@ -155,6 +159,37 @@ def _batteries(problem: DispatchProblem, schedule: Schedule, found: _Finder) -> 
             ("highest state of charge", soc_kwh >= battery.soc_max_kwh - CLOSE, battery.soc_max_kwh, "soc"),
         ):  # fmt: skip
             yield from found.over_steps(limit, place, is_met, float(value), (f"{column}[{b},{{t}}]",))
+
+
+def _events(problem: DispatchProblem, schedule: Schedule, found: _Finder) -> Iterator[Binding]:
+    """Targets of demand-response events, and how much each load may be held back."""
+    target_kw = find_targets_kw(problem)
+    if np.isfinite(target_kw).any():
+        over_kw = (schedule.import_kw - schedule.export_kw).sum(axis=0) - target_kw
+        value, row = float(target_kw[np.isfinite(target_kw)].max()), ("event_of[{t}]",)
+        yield from found.over_steps("event target", "", np.abs(over_kw) <= CLOSE, value, row)
+        yield from found.over_steps("event target missed", "", over_kw > CLOSE, value, row)
+    for c, load in enumerate(problem.curtailables):
+        place, cut_kw = f"load {c} of member {load.member}", schedule.curtailed_load_kw[c]
+        most_kw = np.where(load.is_open, load.wanted_kw, 0.0)
+        is_met = (cut_kw >= most_kw - CLOSE) & (cut_kw > NOTICEABLE_KW)
+        yield from found.over_steps("held back entirely", place, is_met, float(most_kw.max()), (f"cut[{c},{{t}}]",))
+        for day, limit_kwh in enumerate(load.limit_kwh.tolist()):
+            is_cut = (load.day == day) & (cut_kw > NOTICEABLE_KW)
+            if not is_cut.any() or float(cut_kw[is_cut] @ problem.step_h[is_cut]) < limit_kwh - CLOSE:
+                continue
+            # Where one step could use up the day, its bound says so, and the row says nothing.
+            bounded = [found.dual(f"cut[{c},{t}]") for t in np.flatnonzero(is_cut & ~is_met)]
+            hours = problem.step_h[is_cut & ~is_met].tolist()
+            worths = [None if dual is None else dual / h for dual, h in zip(bounded, hours, strict=True)]
+            yield Binding(
+                limit="most that is held back on a day",
+                place=place,
+                steps=tuple(int(t) for t in np.flatnonzero(is_cut)),
+                value=limit_kwh,
+                unit="kWh",
+                dual_eur=_largest([found.dual(f"cut_day[{c},{day}]"), *worths]),
+            )
 
 
 def _is_met(power_kw: FloatArray, limit_kw: float) -> BoolArray:

@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from models.dispatch.curtailment import find_targets_kw
+from models.dispatch.reserve import reserves_kw
+
 if TYPE_CHECKING:
     from models.dispatch.facts import Facts
     from models.dispatch.problem import DispatchProblem, FloatArray
@@ -39,11 +42,19 @@ def bound_ev_surplus_kwh(problem: DispatchProblem, facts: Facts) -> FloatArray:
 
 def bound_peak_kw(problem: DispatchProblem, facts: Facts) -> FloatArray:
     """[Q] No schedule can have a higher peak in these billing periods."""
-    most_kw = np.where(facts.has_grid, facts.natural_intake_kw.sum(axis=0), 0.0)
+    most_kw = np.where(facts.has_grid, facts.natural_intake_kw.sum(axis=0) + reserves_kw(problem), 0.0)
     most_kw[0] += abs(float(problem.metered_net_kwh.sum())) / (float(problem.step_h[0]) + problem.metered_h)
     highest = problem.peak_floor_kw + 1.0
     np.maximum.at(highest, problem.peak_period, most_kw)
     return highest
+
+
+def bound_event_excess_kw(problem: DispatchProblem, facts: Facts) -> FloatArray:
+    """[T] No schedule can miss an event's target by more; 0 where none counts."""
+    target_kw = find_targets_kw(problem)
+    counts = np.isfinite(target_kw)
+    missed_kw = facts.natural_intake_kw.sum(axis=0) - np.where(counts, target_kw, 0.0)
+    return np.where(counts, np.maximum(missed_kw, 0.0), 0.0)
 
 
 def bound_shared_kw(facts: Facts) -> FloatArray:

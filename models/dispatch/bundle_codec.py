@@ -163,13 +163,20 @@ def _read(hint: Any, node: Any, arrays: _Arrays, place: str) -> Any:
 
 def _read_dataclass(hint: Any, node: Any, arrays: _Arrays, place: str) -> Any:
     hints = get_type_hints(hint)
-    optional = tuple(item.name for item in fields(hint) if item.default is not MISSING)
+    optional = tuple(item.name for item in fields(hint) if not _is_required(item))
     found = _mapping(place or "value", node, tuple(hints), optional)
     return hint(**{key: _read(hints[key], found[key], arrays, f"{place}.{key}".strip(".")) for key in found})
 
 
+def _is_required(item: Field[Any]) -> bool:
+    return item.default is MISSING and item.default_factory is MISSING
+
+
 def _is_default(item: Field[Any], value: Any) -> bool:
     part = getattr(value, item.name)
+    if item.default_factory is not MISSING:
+        usual = item.default_factory()
+        return np.shape(part) == np.shape(usual) and np.array_equal(part, usual)
     return part is item.default or (isinstance(part, str | int | float | tuple) and part == item.default)
 
 

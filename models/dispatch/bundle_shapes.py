@@ -23,10 +23,22 @@ _AXES = {
     "run_option": "S",
     "run_kw": "ST",
     "member_cost_eur": "N",
+    "alone_member_cost_eur": "N",
     "peak_kw": "Q",
     "access_shortfall_kwh": "N",
+    "curtailed_load_kw": "CT",
+    "discomfort_eur": "N",
+    "event_excess_kw": "T",
+    "event_shortfall_kwh": "T",
 }
-"""N members, T steps, Q billing periods, B batteries, E cars, S runs; ``NT`` where nothing is said."""
+"""N members, T steps, Q billing periods, B batteries, E cars, S runs, C curtailable loads; ``NT`` where nothing is
+said."""
+_OF_LOADS = ("curtailed_load_kw", "discomfort_eur")
+"""Empty without curtailable loads."""
+_OF_EVENTS = ("event_excess_kw", "event_shortfall_kwh")
+"""Empty without a demand-response event."""
+_ADDED_LATER = ("alone_member_cost_eur",)
+"""Empty in bundles that were recorded before."""
 _ROWS = {LimitKind.BATTERY_LOW: "B", LimitKind.BATTERY_HIGH: "B", LimitKind.RUN_SKIPPED: "S"}
 _COMMUNITY = (LimitKind.COMMUNITY_IMPORT, LimitKind.COMMUNITY_EXPORT)
 
@@ -39,14 +51,24 @@ def check_shapes(problem: DispatchProblem, plan: Plan) -> None:
     """
     members, steps = problem.demand_kw.shape
     sizes = {"N": members, "T": steps, "Q": problem.peak_floor_kw.shape[0]}
-    sizes |= {"B": len(problem.batteries), "E": len(problem.evs), "S": len(problem.runs)}
+    sizes |= {
+        "B": len(problem.batteries),
+        "E": len(problem.evs),
+        "S": len(problem.runs),
+        "C": len(problem.curtailables),
+    }
+    absent = (() if problem.curtailables else _OF_LOADS) + (() if problem.event_target_kw.size else _OF_EVENTS)
+    if plan.figures is not None and not plan.figures.alone_member_cost_eur.size:
+        absent += _ADDED_LATER
     for place, part, kind in (("schedule", plan.schedule, Schedule), ("figures", plan.figures, PlanFigures)):
         if part is None:
             continue
         for item in fields(kind):
             values = getattr(part, item.name)
             if isinstance(values, np.ndarray):
-                _check_array(f"plan.{place}.{item.name}", values, _AXES.get(item.name, "NT"), sizes)
+                axes = _AXES.get(item.name, "NT")
+                nothing = dict.fromkeys(axes, 0)
+                _check_array(f"plan.{place}.{item.name}", values, axes, nothing if item.name in absent else sizes)
     if plan.marginal_price_eur_per_kwh is not None:
         _check_array("plan.marginal_price_eur_per_kwh", plan.marginal_price_eur_per_kwh, "NT", sizes)
     for index, limit in enumerate(plan.softened):

@@ -1,4 +1,7 @@
-"""Constraints that tie members together: pool, totals, limits, peak, burden, access. Docstrings are the equations."""
+"""Constraints that tie members together: pool, totals, limits, peak, events, burden, access.
+
+Docstrings are the equations.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import pyomo.environ as pyo
 
 from models.dispatch.bounds import mean_income_eur
 from models.dispatch.objective import member_cost_eur
+from models.dispatch.reserve import reserves_kw
 from models.dispatch.structure import Structure, metered_share, steps
 
 if TYPE_CHECKING:
@@ -22,6 +26,7 @@ def add_community(m: pyo.ConcreteModel, problem: DispatchProblem, facts: Facts, 
     add_totals(m, facts, structure)
     add_limits(m, problem, structure)
     add_peak(m, problem, structure)
+    add_events(m, problem, structure)
     add_burden(m, problem, facts, structure)
     add_access(m, problem, facts)
     if structure.is_elastic:
@@ -99,21 +104,38 @@ def add_limits(m: pyo.ConcreteModel, problem: DispatchProblem, structure: Struct
 
 
 def add_peak(m: pyo.ConcreteModel, problem: DispatchProblem, structure: Structure) -> None:
-    """P_q >= the mean import of each interval of its billing period; step 0 counts what is metered already.
+    """P_q >= the mean import of each interval of its period, with its reserve; step 0 counts what is metered already.
 
-    peak_of     share_t (IMP_t - EXP_t) - P_q <= - metered mean
+    peak_of     share_t (IMP_t - EXP_t) - P_q <= - share_t reserve_t - metered mean
     """
+    reserve_kw = reserves_kw(problem)
 
     def peak_of(m: pyo.ConcreteModel, t: int) -> pyo.Expression:
         share, metered_kw = metered_share(problem) if t == 0 else (1.0, 0.0)
         net = m.community_import[t] - m.community_export[t]
-        return share * net - m.peak[int(problem.peak_period[t])] <= -metered_kw
+        return share * net - m.peak[int(problem.peak_period[t])] <= -metered_kw - share * float(reserve_kw[t])
 
     m.peak_of = pyo.Constraint(steps(structure.peak_row), rule=peak_of)
 
 
+def add_events(m: pyo.ConcreteModel, problem: DispatchProblem, structure: Structure) -> None:
+    """What the community draws net above the target of a demand-response event has a price; no target on an island.
+
+    event_of    IMP_t - EXP_t - excess_t <= target_t
+    """
+    m.event_of = pyo.Constraint(
+        steps(structure.event),
+        rule=lambda m, t: (
+            m.community_import[t] - m.community_export[t] - m.event_excess[t] <= float(problem.event_target_kw[t])
+        ),
+    )
+
+
 def add_burden(m: pyo.ConcreteModel, problem: DispatchProblem, facts: Facts, structure: Structure) -> None:
-    """Rawls: z' >= (Ybar / Y_i) (c_i + C_i), with z' the highest burden times the mean income."""
+    """Rawls: z' >= (Ybar / Y_i) (c_i + C_i), with z' the highest burden times the mean income.
+
+    Discomfort is no money: this C_i is without it.
+    """
     mean_income = mean_income_eur(problem)
 
     def worst(m: pyo.ConcreteModel, i: int) -> pyo.Expression:
@@ -127,7 +149,7 @@ def add_burden(m: pyo.ConcreteModel, problem: DispatchProblem, facts: Facts, str
 def add_access(m: pyo.ConcreteModel, problem: DispatchProblem, facts: Facts) -> None:
     """EqWM's equity constraint for priority members, soft.
 
-    access           sum h (g - curt - exp - sell + buy_r - alpha (ev + shift)) + missing
+    access           sum h (g - curt - exp - sell + buy_r - alpha (ev + shift - cut)) + missing
                          >= alpha (consumption so far + sum h d) - renewable consumption so far
     renewable_some   buy_r <= buy
     renewable_most   sell_r <= sell                of flexible positions with a PV surplus; sell_r <= that surplus
@@ -165,6 +187,9 @@ def _access(m: pyo.ConcreteModel, problem: DispatchProblem, facts: Facts, i: int
     for s, k in m.start:
         if problem.runs[s].member == i:
             total.append(-alpha * float(problem.runs[s].option_kw[k] @ step_h) * m.start[s, k])
+    for c, t in m.cut:
+        if problem.curtailables[c].member == i:
+            total.append(alpha * float(step_h[t]) * m.cut[c, t])
     return sum(total) >= -constant
 
 

@@ -23,6 +23,8 @@ SOFT_TOLERANCE = 1e-3
 """On the sum of exceeded limits, relative, and at least this [kW or kWh]."""
 NOTICEABLE = 1e-4
 """Entries of two schedules that differ by less are the same [kW or kWh]."""
+_BY_STEP = ("event_excess_kw",)
+"""Arrays of the community, by step alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +50,7 @@ class EntryDifference:
     quantity: str
     """Name of the array; its unit is the suffix."""
     row: int
-    """Member or device."""
+    """Member or device; -1 for the community."""
     step: int
     """-1 where the quantity has no steps."""
     recorded: float
@@ -101,12 +103,15 @@ def compare_plans(problem: DispatchProblem, recorded: Plan, resolved: Plan, *, m
 
 
 def equity_objective_eur(problem: DispatchProblem, figures: PlanFigures) -> float:
-    """sum_i w_i C_i + k (P - P0) + rho Ybar z + price of missing access: what stage 2 makes as small as it can."""
+    """sum_i w_i (C_i + D_i) + k (P - P0) + rho Ybar z + price of missing access and targets: what stage 2 minimises."""
     weighted = float(problem.weight @ figures.member_cost_eur)
+    if problem.curtailables:
+        weighted += float(problem.weight @ figures.discomfort_eur)
     peak = problem.peak_charge_eur_per_kw * float((figures.peak_kw - problem.peak_floor_kw).sum())
     access = problem.access_shortfall_eur_per_kwh * float(figures.access_shortfall_kwh.sum())
+    missed = problem.event_shortfall_eur_per_kwh * float(figures.event_shortfall_kwh.sum())
     burden_frac = figures.worst_burden_frac or 0.0
-    return weighted + peak + access + problem.burden_price_frac * mean_income_eur(problem) * burden_frac
+    return weighted + peak + access + missed + problem.burden_price_frac * mean_income_eur(problem) * burden_frac
 
 
 def _worth(problem: DispatchProblem, name: str, recorded: float, resolved: float, gap_frac: float) -> WorthDifference:
@@ -130,15 +135,17 @@ def _compare_schedules(recorded: Schedule, resolved: Schedule) -> tuple[EntryDif
     for item in fields(Schedule):
         old = np.asarray(getattr(recorded, item.name), dtype=np.float64)
         new = np.asarray(getattr(resolved, item.name), dtype=np.float64)
+        if not old.size and not new.size:
+            continue
         off = np.abs(old - new)
-        if not off.size or off.max() <= NOTICEABLE:
+        if off.max() <= NOTICEABLE:
             continue
         place = np.unravel_index(int(off.argmax()), off.shape)
         found.append(
             EntryDifference(
                 quantity=item.name,
-                row=int(place[0]),
-                step=int(place[1]) if len(place) > 1 else -1,
+                row=-1 if item.name in _BY_STEP else int(place[0]),
+                step=int(place[-1]) if len(place) > 1 or item.name in _BY_STEP else -1,
                 recorded=float(old[place]),
                 resolved=float(new[place]),
                 count=int((off > NOTICEABLE).sum()),

@@ -1,4 +1,4 @@
-"""Constraints of one member: balance, side, storage, electric cars, runs. Every docstring is its equation."""
+"""Constraints of one member: balance, side, storage, electric cars, runs, cuts. Every docstring is its equation."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ def add_members(m: pyo.ConcreteModel, problem: DispatchProblem, facts: Facts, st
     add_storage(m, problem, facts, structure)
     add_ev(m, problem)
     add_runs(m, problem, structure)
+    add_cuts(m, problem, structure)
     if structure.is_elastic:
         add_soft_storage(m, facts)
 
@@ -46,12 +47,14 @@ def _device_terms(
 
 
 def add_balance(m: pyo.ConcreteModel, problem: DispatchProblem, facts: Facts, structure: Structure) -> None:
-    """Balance: imp + buy - exp - sell - curt + unserved - sum (ch - dis + ev + shift) = d - g, flexible (i, t)."""
+    """Balance: imp + buy - exp - sell - curt + unserved - sum (ch - dis + ev + shift - cut) = d - g where flexible."""
     terms = {pair: [-term for term in taking] for pair, taking in _device_terms(m, problem, structure).items()}
     for b, battery in enumerate(problem.batteries):
         for t in range(problem.step_h.shape[0]):
             if (battery.member, t) in terms:
                 terms[battery.member, t].append(m.discharge[b, t])
+    for c, t in m.cut:
+        terms[problem.curtailables[c].member, t].append(m.cut[c, t])
     supplies = [m.grid_import, m.pool_buy, m.unserved] + ([m.excess] if structure.is_elastic else [])
     for variable in supplies:
         for pair in variable:
@@ -200,6 +203,28 @@ def add_runs(m: pyo.ConcreteModel, problem: DispatchProblem, structure: Structur
         return (chosen + m.skipped[s] if structure.is_elastic else chosen) == 1.0
 
     m.run_start = pyo.Constraint(range(len(problem.runs)), rule=run_start)
+
+
+def add_cuts(m: pyo.ConcreteModel, problem: DispatchProblem, structure: Structure) -> None:
+    """How much may be held back; 0 <= cut <= wanted, in open steps, is a bound.
+
+    cut_day     sum_(t in day) h_t cut_ct <= limit of the day        where it can bind
+    served      unserved_it + sum_c cut_ct <= d_it                   in islanded steps
+    """
+    of_day: dict[tuple[int, int], list[pyo.Expression]] = {}
+    of_member: dict[tuple[int, int], list[pyo.Var]] = {}
+    for c, t in m.cut:
+        load = problem.curtailables[c]
+        of_day.setdefault((c, int(load.day[t])), []).append(float(problem.step_h[t]) * m.cut[c, t])
+        of_member.setdefault((load.member, t), []).append(m.cut[c, t])
+    m.cut_day = pyo.Constraint(
+        pairs(structure.cut_day),
+        rule=lambda _, c, day: sum(of_day[c, day]) <= float(problem.curtailables[c].limit_kwh[day]),
+    )
+    m.served = pyo.Constraint(
+        pairs(structure.served),
+        rule=lambda m, i, t: m.unserved[i, t] + sum(of_member[i, t]) <= float(problem.demand_kw[i, t]),
+    )
 
 
 def add_soft_storage(m: pyo.ConcreteModel, facts: Facts) -> None:

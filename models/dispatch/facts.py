@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from models.dispatch.curtailment import bound_cuts_kw, load_owners
 from models.dispatch.storage_bounds import StorageBounds, bound_storage
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ PRICE_ROUNDING_EUR_PER_KWH = 1e-9
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """Derived data of one problem; N members, T steps, B batteries, E cars, S runs."""
+    """Derived data of one problem; N members, T steps, B batteries, E cars, S runs, C curtailable loads."""
 
     has_grid: BoolArray
     """[T]"""
@@ -38,6 +39,8 @@ class Facts:
     """[B, T] charging and discharging at once could pay, so it has to be forbidden."""
     ev_limit_kw: FloatArray
     """[E, T] 0 while the car is away [kW]."""
+    cut_limit_kw: FloatArray
+    """[C, T] what each load may be held back; 0 where no event is on [kW]."""
     intake_limit_kw: FloatArray
     """[N, T] D: largest import + buy [kW]."""
     outlet_limit_kw: FloatArray
@@ -70,8 +73,13 @@ def device_owners(problem: DispatchProblem) -> tuple[IntArray, IntArray, IntArra
     return batteries, evs, runs
 
 
-def derive_facts(problem: DispatchProblem) -> Facts:
-    """Bounds, signs and needs that follow from the data of a validated problem."""
+def derive_facts(problem: DispatchProblem, *, is_elastic: bool = False) -> Facts:
+    """Bounds, signs and needs that follow from the data of a validated problem.
+
+    Args:
+        problem: A validated problem.
+        is_elastic: Limits are soft and runs may be skipped: the model of the service stage.
+    """
     members, steps = problem.demand_kw.shape
     battery_owner, ev_owner, _ = device_owners(problem)
     has_grid = ~problem.is_islanded
@@ -79,17 +87,21 @@ def derive_facts(problem: DispatchProblem) -> Facts:
     storage = bound_storage(problem, fixed_kw)
     curtail_kw = _curtail_limits(problem, fixed_kw, battery_owner[storage.starts_outside])
     unserved_kw = np.where(problem.is_islanded, problem.demand_kw, 0.0)
-    ev_kw = _ev_limits(problem, steps)
+    ev_kw, cut_kw = _ev_limits(problem, steps), bound_cuts_kw(problem)
     highest, lowest = fixed_kw + curtail_kw, fixed_kw - unserved_kw
     np.add.at(highest, battery_owner, storage.charge_limit_kw)
     np.subtract.at(lowest, battery_owner, storage.discharge_limit_kw)
     np.add.at(highest, ev_owner, ev_kw)
-    has_run = np.zeros((members, steps), dtype=np.bool_)
+    # On an island what is held back is part of what may go unserved.
+    np.subtract.at(lowest, load_owners(problem), np.where(problem.is_islanded, 0.0, cut_kw))
+    moves = np.zeros((members, steps), dtype=np.bool_)
+    np.logical_or.at(moves, load_owners(problem), cut_kw > SIGN_KW)
     for run in problem.runs:
         highest[run.member] += run.option_kw.max(axis=0)
-        lowest[run.member] += run.option_kw.min(axis=0)
-        has_run[run.member] |= run.option_kw.max(axis=0) > SIGN_KW
-    is_flexible = ((highest - lowest) > SIGN_KW) | has_run
+        # A run that may be skipped takes nothing for certain: the surplus it would have used needs a way out.
+        lowest[run.member] += 0.0 if is_elastic else run.option_kw.min(axis=0)
+        moves[run.member] |= run.option_kw.max(axis=0) > SIGN_KW
+    is_flexible = ((highest - lowest) > SIGN_KW) | moves
     natural_intake, natural_outlet = np.maximum(highest, 0.0), np.maximum(-lowest, 0.0)
     # A net position given by the data is what it is: its limit is reported, not modelled.
     intake = np.where(is_flexible, np.minimum(natural_intake, problem.member_import_limit_kw[:, None]), natural_intake)
@@ -105,6 +117,7 @@ def derive_facts(problem: DispatchProblem) -> Facts:
         storage=storage,
         needs_direction=_direction_needs(problem, storage, is_access[battery_owner]),
         ev_limit_kw=ev_kw,
+        cut_limit_kw=cut_kw,
         intake_limit_kw=intake,
         outlet_limit_kw=outlet,
         natural_intake_kw=natural_intake,

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from models.dispatch.curtailment import (
+    discomfort_prices_eur_per_kwh,
+    event_excess_kw,
+    load_owners,
+    sum_by_member,
+)
 from models.dispatch.facts import device_owners
+from models.dispatch.reserve import reserves_kw
 
 if TYPE_CHECKING:
     from models.dispatch.problem import BoolArray, DispatchProblem, FloatArray
@@ -19,14 +26,18 @@ class ScheduleFigures:
     """What a schedule costs and whom."""
 
     cost_eur: float
-    """F = sum_i C_i + k (P - P0)"""
+    """F = sum_i (C_i + D_i) + k (P - P0) + price of missing the events' targets"""
     member_cost_eur: FloatArray
-    """[N]"""
+    """[N] C_i, without discomfort"""
     peak_kw: FloatArray
     """[Q]"""
     worst_burden_frac: float | None
     access_shortfall_kwh: FloatArray
     """[N] 0 for members that are not protected."""
+    discomfort_eur: FloatArray
+    """[N] D_i; empty without curtailable loads."""
+    event_shortfall_kwh: FloatArray
+    """[T] energy above the events' targets; empty without one."""
 
 
 def measure_schedule(problem: DispatchProblem, schedule: Schedule) -> ScheduleFigures:
@@ -34,17 +45,24 @@ def measure_schedule(problem: DispatchProblem, schedule: Schedule) -> ScheduleFi
     member_cost = member_costs_eur(problem, schedule)
     peak = peaks_kw(problem, schedule)
     peak_cost = problem.peak_charge_eur_per_kw * float((peak - problem.peak_floor_kw).sum())
+    discomfort, missed_kwh = discomforts_eur(problem, schedule), event_shortfalls_kwh(problem, schedule)
+    event_cost = float(discomfort.sum()) + problem.event_shortfall_eur_per_kwh * float(missed_kwh.sum())
     return ScheduleFigures(
-        cost_eur=float(member_cost.sum()) + peak_cost,
+        cost_eur=float(member_cost.sum()) + peak_cost + event_cost,
         member_cost_eur=member_cost,
         peak_kw=peak,
         worst_burden_frac=worst_burden_frac(problem, member_cost),
         access_shortfall_kwh=access_shortfalls_kwh(problem, schedule),
+        discomfort_eur=discomfort,
+        event_shortfall_kwh=missed_kwh,
     )
 
 
 def member_costs_eur(problem: DispatchProblem, schedule: Schedule) -> FloatArray:
-    """[N] C_i = sum_t h (p+ imp - p- exp + (pL + f) buy - pL sell) + wear + missing EV energy - end value."""
+    """[N] C_i = sum_t h (p+ imp - p- exp + (pL + f) buy - pL sell) + wear + missing EV energy - end value.
+
+    Discomfort is no money and stands apart.
+    """
     local = problem.local_price_eur_per_kwh
     rate_eur_per_h = (
         schedule.import_kw * problem.import_price_eur_per_kwh
@@ -63,9 +81,28 @@ def member_costs_eur(problem: DispatchProblem, schedule: Schedule) -> FloatArray
     return cost
 
 
+def discomforts_eur(problem: DispatchProblem, schedule: Schedule) -> FloatArray:
+    """[N] D_i = sum_t h price cut; empty without curtailable loads."""
+    if not problem.curtailables:
+        return np.zeros(0)
+    discomfort: FloatArray = np.zeros(problem.demand_kw.shape[0])
+    each_eur = discomfort_prices_eur_per_kwh(problem) * (schedule.curtailed_load_kw @ problem.step_h)
+    np.add.at(discomfort, load_owners(problem), each_eur)
+    return discomfort
+
+
+def event_shortfalls_kwh(problem: DispatchProblem, schedule: Schedule) -> FloatArray:
+    """[T] h excess: energy drawn above the events' targets; empty without one."""
+    if not problem.event_target_kw.size:
+        return np.zeros(0)
+    excess_kw = event_excess_kw(problem, schedule.import_kw, schedule.export_kw)
+    result: FloatArray = excess_kw * problem.step_h
+    return result
+
+
 def peaks_kw(problem: DispatchProblem, schedule: Schedule) -> FloatArray:
-    """[Q] Largest community import of each billing period; step 0 counts what its interval has metered already."""
-    net_kw = (schedule.import_kw - schedule.export_kw).sum(axis=0)
+    """[Q] Largest community import of each billing period with its reserve; step 0 counts what is metered already."""
+    net_kw = (schedule.import_kw - schedule.export_kw).sum(axis=0) + reserves_kw(problem)
     interval_h = float(problem.step_h[0]) + problem.metered_h
     net_kw[0] = (problem.step_h[0] * net_kw[0] + problem.metered_net_kwh.sum()) / interval_h
     peak = problem.peak_floor_kw.astype(np.float64).copy()
@@ -103,7 +140,7 @@ def access_shortfalls_kwh(problem: DispatchProblem, schedule: Schedule) -> Float
     given_kw = schedule.export_kw + schedule.sell_kw
     own_kw = problem.pv_kw - schedule.curtailed_kw - given_kw
     renewable = problem.renewable_kwh + (own_kw + schedule.buy_kw * share) @ step_h
-    used_kw = problem.demand_kw.copy()
+    used_kw = problem.demand_kw - sum_by_member(problem, schedule.curtailed_load_kw)
     _, ev_owner, run_owner = device_owners(problem)
     np.add.at(used_kw, ev_owner, schedule.ev_kw)
     np.add.at(used_kw, run_owner, schedule.run_kw)

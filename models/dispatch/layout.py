@@ -32,6 +32,8 @@ class Layout:
     """[N, T]"""
     unserved: IntArray
     """[N, T]"""
+    unserved_share: IntArray
+    """[T] the largest share unserved, by need and weight."""
     excess: IntArray
     """[N, T]"""
     side: IntArray
@@ -54,6 +56,8 @@ class Layout:
     """[E, T]"""
     ev_shortfall: IntArray
     """[E]"""
+    cut: IntArray
+    """[C, T]"""
     start: IntArray
     """[S, K] K: the most options of any run."""
     skipped: IntArray
@@ -70,10 +74,14 @@ class Layout:
     """[T]"""
     peak: IntArray
     """[Q]"""
+    event_excess: IntArray
+    """[T]"""
     access_missing: IntArray
     """[N]"""
     balance_row: IntArray
     """[N, T] row of a flexible member's balance."""
+    unserved_fair_row: IntArray
+    """[N, T] row that keeps what goes unserved at or below the largest share."""
     total_in_row: IntArray
     """[T]"""
     total_out_row: IntArray
@@ -87,10 +95,10 @@ def layout_shapes(problem: DispatchProblem) -> dict[str, tuple[int, ...]]:
     options = max((run.option_kw.shape[0] for run in problem.runs), default=0)
     shapes: dict[str, tuple[int, ...]] = {field.name: (steps,) for field in fields(Layout)}
     by_member = ("grid_import", "grid_export", "pool_buy", "pool_sell", "curtail", "unserved", "excess", "side")
-    shapes |= dict.fromkeys((*by_member, "balance_row"), (members, steps))
+    shapes |= dict.fromkeys((*by_member, "balance_row", "unserved_fair_row"), (members, steps))
     by_battery = ("charge", "discharge", "soc", "direction", "below", "above")
     shapes |= dict.fromkeys(by_battery, (batteries, steps))
-    shapes |= dict.fromkeys(("ev_charge", "ev_on"), (evs, steps))
+    shapes |= dict.fromkeys(("ev_charge", "ev_on"), (evs, steps)) | {"cut": (len(problem.curtailables), steps)}
     single = {"ev_shortfall": evs, "skipped": runs, "peak": problem.peak_floor_kw.shape[0], "access_missing": members}
     shapes |= {name: (count,) for name, count in single.items()}
     shapes["start"] = (runs, options)

@@ -9,10 +9,12 @@ Symbols of the equations and their names:
 | ch_bt, dis_bt, soc_bt | ``charge``, ``discharge``, ``soc`` | kW, kW, kWh |
 | ev_et, on_et | ``ev_charge``, ``ev_on`` | kW, - |
 | s_sk | ``start`` | - |
+| cut_ct | ``cut`` | kW |
 | curt_it, unserved_it | ``curtail``, ``unserved`` | kW |
 | y_it, delta_bt | ``side`` (1: takes, 0: gives), ``direction`` (1: charges) | - |
 | Q_t, IMP_t, EXP_t | ``shared``, ``community_import``, ``community_export`` | kW |
 | P_q, z' | ``peak``, ``burden`` (times the mean income) | kW, EUR |
+| excess_t | ``event_excess`` | kW |
 
 A position is *flexible* where something behind the meter can move it. Elsewhere the net r = d - g is given and one
 trade variable is enough: imp = r - buy, or exp = -r - sell.
@@ -32,6 +34,7 @@ from models.dispatch.bounds import (
     LIMIT_SLACK,
     bound_access_missing_kwh,
     bound_ev_surplus_kwh,
+    bound_event_excess_kw,
     bound_peak_kw,
     bound_shared_kw,
     bound_soc_kwh,
@@ -81,7 +84,7 @@ def add_member_variables(m: pyo.ConcreteModel, facts: Facts, structure: Structur
 
 
 def add_device_variables(m: pyo.ConcreteModel, problem: DispatchProblem, facts: Facts, structure: Structure) -> None:
-    """Batteries, cars and runs."""
+    """Batteries, cars, runs and loads that may be held back."""
     storage = facts.storage
     every = [(b, t) for b in range(len(problem.batteries)) for t in range(problem.step_h.shape[0])]
     soc_lower, soc_upper = bound_soc_kwh(problem, facts, is_elastic=structure.is_elastic)
@@ -97,10 +100,11 @@ def add_device_variables(m: pyo.ConcreteModel, problem: DispatchProblem, facts: 
     m.ev_surplus = pyo.Var(evs, bounds=lambda _, e: (0.0, float(surplus_kwh[e])))
     options = [(s, k) for s, run in enumerate(problem.runs) for k in range(run.option_kw.shape[0])]
     m.start = pyo.Var(options, domain=pyo.Binary)
+    m.cut = pyo.Var(pairs(structure.cut), bounds=_up_to(facts.cut_limit_kw))
 
 
 def add_community_variables(m: pyo.ConcreteModel, problem: DispatchProblem, facts: Facts, structure: Structure) -> None:
-    """Totals of the community, the paid peak, the highest burden and missing access."""
+    """Totals of the community, the paid peak, the events' excess, the highest burden and missing access."""
     most_in, most_out = facts.natural_intake_kw.sum(axis=0), facts.natural_outlet_kw.sum(axis=0)
     spare = LIMIT_SLACK if structure.is_elastic else 0.0
     shared_kw, peak_kw, missing_kwh = (
@@ -113,6 +117,8 @@ def add_community_variables(m: pyo.ConcreteModel, problem: DispatchProblem, fact
     m.community_export = pyo.Var(steps(facts.has_grid), bounds=lambda _, t: (0.0, float(most_out[t])))
     periods = range(problem.peak_floor_kw.shape[0]) if problem.peak_charge_eur_per_kw > 0.0 else ()
     m.peak = pyo.Var(periods, bounds=lambda _, q: (float(problem.peak_floor_kw[q]), float(peak_kw[q]) + spare))
+    excess_kw = bound_event_excess_kw(problem, facts)
+    m.event_excess = pyo.Var(steps(structure.event), bounds=lambda _, t: (0.0, float(excess_kw[t]) + spare))
     m.burden = pyo.Var([0] if facts.is_burden.any() else [], bounds=(-BURDEN_LIMIT_EUR, BURDEN_LIMIT_EUR))
     m.access_missing = pyo.Var(steps(facts.is_access), bounds=lambda _, i: (0.0, float(missing_kwh[i])))
 

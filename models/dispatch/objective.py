@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pyomo.environ as pyo
 
 from models.dispatch.prices import (
     EXCESS_PRICE,
     OUTSIDE_PRICE,
+    READINESS_EUR_PER_KWH_H,
     SHARE_PRICE,
     SKIPPED_PRICE,
+    TAIL_EXCESS_PRICE,
     THROUGHPUT_EUR_PER_KWH,
     UNSERVED_PRICE,
 )
@@ -62,10 +65,26 @@ def device_costs_eur(m: pyo.ConcreteModel, problem: DispatchProblem, i: int) -> 
     return total
 
 
-def community_cost_eur(m: pyo.ConcreteModel, problem: DispatchProblem) -> pyo.Expression:
-    """F = sum_t h (p+ IMP - p- EXP + f Q) + wear + missing EV energy - end value + k (P - P0): sum_i C_i + k (P - P0).
+def discomfort_eur(m: pyo.ConcreteModel, problem: DispatchProblem, i: int) -> pyo.Expression:
+    """D_i = sum_t h price cut: what going without is worth to a member. It is no money, and in no burden."""
+    return sum(
+        float(problem.step_h[t]) * problem.curtailables[c].discomfort_eur_per_kwh * m.cut[c, t]
+        for c, t in m.cut
+        if problem.curtailables[c].member == i
+    )
 
-    In islanded steps only the fee on Q is left.
+
+def event_cost_eur(m: pyo.ConcreteModel, problem: DispatchProblem) -> pyo.Expression:
+    """sum_t h price excess: what is drawn above the events' targets."""
+    price = problem.event_shortfall_eur_per_kwh
+    return sum(float(problem.step_h[t]) * price * m.event_excess[t] for t in m.event_excess)
+
+
+def community_cost_eur(m: pyo.ConcreteModel, problem: DispatchProblem) -> pyo.Expression:
+    """F = sum_t h (p+ IMP - p- EXP + f Q) + wear + missing EV energy - end value + discomfort + k (P - P0) + excess.
+
+    That is sum_i (C_i + D_i) + k (P - P0) + price of missing the events' targets. In islanded steps only the fee on Q
+    is left.
     """
     total: list[pyo.Expression] = []
     for t in m.community_import:
@@ -75,7 +94,8 @@ def community_cost_eur(m: pyo.ConcreteModel, problem: DispatchProblem) -> pyo.Ex
     total.extend(float(problem.step_h[t] * problem.network_fee_eur_per_kwh[t]) * m.shared[t] for t in m.shared)
     for i in range(problem.demand_kw.shape[0]):
         total.extend(device_costs_eur(m, problem, i))
-    return sum(total) + peak_cost_eur(m, problem)
+        total.append(discomfort_eur(m, problem, i))
+    return sum(total) + peak_cost_eur(m, problem) + event_cost_eur(m, problem)
 
 
 def peak_cost_eur(m: pyo.ConcreteModel, problem: DispatchProblem) -> pyo.Expression:
@@ -87,19 +107,36 @@ def peak_cost_eur(m: pyo.ConcreteModel, problem: DispatchProblem) -> pyo.Express
 
 
 def throughput_eur(m: pyo.ConcreteModel, problem: DispatchProblem) -> pyo.Expression:
-    """A hair on every kWh charged or discharged, so that no optimum moves energy in a circle."""
-    return sum(
+    """A hair on each kWh charged, discharged or held back: no optimum moves energy in a circle, or cuts for nothing."""
+    moved = sum(
         THROUGHPUT_EUR_PER_KWH * float(problem.step_h[t]) * (m.charge[b, t] + m.discharge[b, t]) for b, t in m.charge
     )
+    return moved + sum(THROUGHPUT_EUR_PER_KWH * float(problem.step_h[t]) * m.cut[c, t] for c, t in m.cut)
+
+
+def readiness_eur(m: pyo.ConcreteModel, problem: DispatchProblem) -> pyo.Expression:
+    """A hair for each hour that energy is stored earlier: - sum h_t soc_t, and the hours until a car charges.
+
+    Without it a plan may put off charging from a surplus for nothing, until the sun or the plug is gone.
+    """
+    step_h = problem.step_h
+    waits_h = np.cumsum(step_h) - step_h
+    stored = sum(float(step_h[t]) * m.soc[b, t] for b, t in m.soc)
+    late = sum(float(waits_h[t] * step_h[t]) * m.ev_charge[e, t] for e, t in m.ev_charge)
+    return READINESS_EUR_PER_KWH_H * (late - stored)
 
 
 def violation(m: pyo.ConcreteModel, problem: DispatchProblem) -> pyo.Expression:
     """Service: least violation, then least unserved energy, then the least largest share of it."""
     step_h = problem.step_h
     total: list[pyo.Expression] = []
-    total.extend(EXCESS_PRICE * float(step_h[t]) * m.excess[i, t] for i, t in m.excess)
-    total.extend(EXCESS_PRICE * float(step_h[t]) * m.over_import[t] for t in m.over_import)
-    total.extend(EXCESS_PRICE * float(step_h[t]) * m.over_export[t] for t in m.over_export)
+    excess_price = [
+        (EXCESS_PRICE if t < problem.exact_steps else TAIL_EXCESS_PRICE) * float(hours)
+        for t, hours in enumerate(step_h)
+    ]
+    total.extend(excess_price[t] * m.excess[i, t] for i, t in m.excess)
+    total.extend(excess_price[t] * m.over_import[t] for t in m.over_import)
+    total.extend(excess_price[t] * m.over_export[t] for t in m.over_export)
     total.extend(OUTSIDE_PRICE * (m.below[b, t] + m.above[b, t]) for b, t in m.below)
     total.extend(
         SKIPPED_PRICE * float((run.option_kw @ step_h).max()) * m.skipped[s] for s, run in enumerate(problem.runs)
@@ -107,7 +144,7 @@ def violation(m: pyo.ConcreteModel, problem: DispatchProblem) -> pyo.Expression:
     total.extend(UNSERVED_PRICE * float(step_h[t]) * m.unserved[i, t] for i, t in m.unserved)
     shares = {t: SHARE_PRICE * float(step_h[t] * problem.demand_kw[:, t].sum()) for t in m.unserved_share}
     total.extend(price * m.unserved_share[t] for t, price in shares.items())
-    return sum(total)
+    return sum(total) + throughput_eur(m, problem)
 
 
 def add_objectives(m: pyo.ConcreteModel, problem: DispatchProblem, facts: Facts, structure: Structure) -> None:
@@ -115,18 +152,23 @@ def add_objectives(m: pyo.ConcreteModel, problem: DispatchProblem, facts: Facts,
 
     service      the violation (elastic model only)
     efficiency   min F
-    equity       min sum_i w_i C_i + k (P - P0) + rho z' + price of missing access
+    equity       min sum_i w_i (C_i + D_i) + k (P - P0) + rho z' + price of missing access and targets
     budget       F <= F* + eps max(0, F_alone - F*)            set between the stages
     """
     members = range(problem.demand_kw.shape[0])
-    weighted = sum(float(problem.weight[i]) * member_cost_eur(m, problem, facts, structure, i) for i in members)
-    equity = weighted + peak_cost_eur(m, problem) + throughput_eur(m, problem)
+    weighted = sum(
+        float(problem.weight[i]) * (member_cost_eur(m, problem, facts, structure, i) + discomfort_eur(m, problem, i))
+        for i in members
+    )
+    equity = weighted + peak_cost_eur(m, problem) + event_cost_eur(m, problem)
+    equity = equity + throughput_eur(m, problem) + readiness_eur(m, problem)
     if facts.is_burden.any():
         equity = equity + problem.burden_price_frac * m.burden[0]
     equity = equity + sum(problem.access_shortfall_eur_per_kwh * m.access_missing[i] for i in m.access_missing)
     m.budget = pyo.Constraint(expr=community_cost_eur(m, problem) <= BUDGET_PLACEHOLDER_EUR)
     m.cost = pyo.Objective(expr=community_cost_eur(m, problem))
-    m.efficiency = pyo.Objective(expr=community_cost_eur(m, problem) + throughput_eur(m, problem))
+    hairs = throughput_eur(m, problem) + readiness_eur(m, problem)
+    m.efficiency = pyo.Objective(expr=community_cost_eur(m, problem) + hairs)
     m.equity = pyo.Objective(expr=equity)
     if structure.is_elastic:
         m.service = pyo.Objective(expr=violation(m, problem))

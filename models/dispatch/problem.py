@@ -1,12 +1,14 @@
-"""The dispatch problem as plain arrays: N members, T steps, B batteries, E electric cars, S runs."""
+"""The dispatch problem as plain arrays: N members, T steps, B batteries, E cars, S runs, C curtailable loads."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
+
+from models.domain.arrays import freeze
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
@@ -59,6 +61,23 @@ class RunData:
     member: int
     option_kw: FloatArray
     """[K, T] mean power in each step for each possible start, earliest first [kW]."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CurtailableData:
+    """One load that may be held below what it wants to draw, for a price of discomfort."""
+
+    member: int
+    wanted_kw: FloatArray
+    """[T] what the load is expected to draw, contained in its member's demand [kW]."""
+    is_open: BoolArray
+    """[T] steps in which it may be curtailed: a demand-response event is on."""
+    discomfort_eur_per_kwh: float
+    """Price of each kWh not drawn, >= 0."""
+    day: IntArray
+    """[T] index into ``limit_kwh``: the site's local day of each step, 0 = the running one."""
+    limit_kwh: FloatArray
+    """[D] most that may still be curtailed on each local day, >= 0 [kWh]."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,3 +145,11 @@ class DispatchProblem:
     """[B, T] net battery power of the running schedule, + charge; NaN where there is none."""
     reference_ev_kw: FloatArray
     """[E, T] charging power of the running schedule; NaN where there is none."""
+    curtailables: tuple[CurtailableData, ...] = ()
+    event_target_kw: FloatArray = field(default_factory=lambda: freeze(()))
+    """[T] most that the community should draw, net, for a demand-response event; infinite where none asks, negative:
+    it should feed in. Empty: no event at all. Kept as far as ``event_shortfall_eur_per_kwh`` makes it worth while."""
+    event_shortfall_eur_per_kwh: float = 0.0
+    """Price of each kWh drawn above ``event_target_kw``, >= 0."""
+    peak_reserve_kw: FloatArray = field(default_factory=lambda: freeze(()))
+    """[T] kept free between planned net import and peak, for what forecasts may miss, >= 0 [kW]; empty: none."""

@@ -1,4 +1,4 @@
-"""From a point of the linear program to a schedule, and to the limits it could not keep."""
+"""From a point of the linear program to a schedule."""
 
 from __future__ import annotations
 
@@ -6,18 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from models.dispatch.facts import SIGN_KW
+from models.dispatch.curtailment import event_excess_kw
 from models.dispatch.layout import NONE, Layout, gather
-from models.dispatch.result import LimitKind, Schedule, SoftLimit
+from models.dispatch.result import Schedule
 
 if TYPE_CHECKING:
     from models.dispatch.facts import Facts
     from models.dispatch.problem import DispatchProblem, FloatArray, IntArray
-
-NOTICEABLE = 1e-4
-"""A limit exceeded by less is the solvers' tolerance [kW or kWh]."""
-LISTED_AT_MOST = 200
-"""Bound on the list of softened limits; the largest come first."""
 
 
 def read_schedule(problem: DispatchProblem, facts: Facts, layout: Layout, x: FloatArray) -> Schedule:
@@ -38,6 +33,7 @@ def read_schedule(problem: DispatchProblem, facts: Facts, layout: Layout, x: Flo
         buy_kw=buy_kw,
         sell_kw=sell_kw,
         unserved_kw=power(layout.unserved),
+        event_excess_kw=event_excess_kw(problem, import_kw, export_kw),
         **read_devices(problem, layout, x),
     )
 
@@ -45,7 +41,9 @@ def read_schedule(problem: DispatchProblem, facts: Facts, layout: Layout, x: Flo
 def read_devices(problem: DispatchProblem, layout: Layout, x: FloatArray) -> dict[str, Any]:
     """The parts of a schedule that belong to devices, by field name."""
     option, run_kw = _read_runs(problem, layout, x)
+    cut_kw = np.maximum(gather(x, layout.cut), 0.0)
     return {
+        "curtailed_load_kw": cut_kw if problem.curtailables else np.zeros((0, 0)),
         "curtailed_kw": np.maximum(gather(x, layout.curtail), 0.0),
         "charge_kw": np.maximum(gather(x, layout.charge), 0.0),
         "discharge_kw": np.maximum(gather(x, layout.discharge), 0.0),
@@ -75,29 +73,3 @@ def _read_runs(problem: DispatchProblem, layout: Layout, x: FloatArray) -> tuple
             option[index] = int(share[index].argmax())
             run_kw[index] = run.option_kw[option[index]]
     return option, run_kw
-
-
-def read_softened(problem: DispatchProblem, facts: Facts, layout: Layout, x: FloatArray) -> tuple[SoftLimit, ...]:
-    """Limits that the point does not keep, largest first."""
-    found: list[SoftLimit] = []
-    fixed = np.where(facts.is_flexible, 0.0, facts.natural_intake_kw - problem.member_import_limit_kw[:, None])
-    found.extend(_list(LimitKind.MEMBER_IMPORT, np.maximum(fixed, gather(x, layout.excess))))
-    found.extend(_list(LimitKind.BATTERY_LOW, gather(x, layout.below)))
-    found.extend(_list(LimitKind.BATTERY_HIGH, gather(x, layout.above)))
-    found.extend(_list(LimitKind.UNSERVED, gather(x, layout.unserved)))
-    found.extend(_list(LimitKind.COMMUNITY_IMPORT, gather(x, layout.over_import)[None, :]))
-    found.extend(_list(LimitKind.COMMUNITY_EXPORT, gather(x, layout.over_export)[None, :]))
-    skipped = gather(x, layout.skipped)
-    found.extend(
-        SoftLimit(kind=LimitKind.RUN_SKIPPED, index=int(s), step=-1, size=float(skipped[s]))
-        for s in np.flatnonzero(skipped > SIGN_KW + NOTICEABLE)
-    )
-    return tuple(sorted(found, key=lambda limit: -limit.size)[:LISTED_AT_MOST])
-
-
-def _list(kind: LimitKind, sizes: FloatArray) -> list[SoftLimit]:
-    is_community = kind in (LimitKind.COMMUNITY_IMPORT, LimitKind.COMMUNITY_EXPORT)
-    return [
-        SoftLimit(kind=kind, index=-1 if is_community else int(row), step=int(step), size=float(sizes[row, step]))
-        for row, step in np.argwhere(sizes > NOTICEABLE)
-    ]

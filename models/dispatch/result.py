@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
+import numpy as np
+
 from models.dispatch.problem import FloatArray, IntArray
+from models.domain.arrays import freeze
+
+NOTICEABLE_EUR = 1e-3
+"""A member's cost that is higher by less is the same: a tenth of a cent over the horizon [EUR]."""
 
 
 class Termination(StrEnum):
@@ -93,6 +99,10 @@ class Schedule:
     """[S] start option taken; -1 if none."""
     run_kw: FloatArray
     """[S, T]"""
+    curtailed_load_kw: FloatArray = field(default_factory=lambda: freeze(np.zeros((0, 0))))
+    """[C, T] held back from each curtailable load; empty without any."""
+    event_excess_kw: FloatArray = field(default_factory=lambda: freeze(()))
+    """[T] net import of the community above the target of a demand-response event; empty without one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,19 +110,35 @@ class PlanFigures:
     """Figures of a plan, each recomputed from the schedule by the audit."""
 
     cost_eur: float
-    """F: cost of the plan with the peak charge, wear, missing EV energy and the value of stored energy."""
+    """F: cost of the plan with the peak charge, wear, missing EV energy, the value of stored energy, discomfort and
+    missed event targets."""
     efficient_cost_eur: float
-    """F*: the least possible F."""
+    """F*: the least possible F; F itself where the time was up before any was found."""
     alone_cost_eur: float
     """F_alone: every member by itself under the self-consumption rule."""
     member_cost_eur: FloatArray
-    """[N] C_i"""
+    """[N] C_i, without discomfort: it is no money."""
     peak_kw: FloatArray
     """[Q] largest community import in each billing period of the horizon, at least its floor."""
     worst_burden_frac: float | None
     """z, if any member has an income."""
     access_shortfall_kwh: FloatArray
     """[N]"""
+    discomfort_eur: FloatArray = field(default_factory=lambda: freeze(()))
+    """[N] D_i: what each member's held-back energy is worth to it; empty without curtailable loads."""
+    event_shortfall_kwh: FloatArray = field(default_factory=lambda: freeze(()))
+    """[T] energy drawn above the target of a demand-response event; empty without one."""
+    alone_member_cost_eur: FloatArray = field(default_factory=lambda: freeze(()))
+    """[N] what each member by itself under the self-consumption rule would pay, as C_i counts it; empty in plans that
+    were recorded without it."""
+
+    @property
+    def members_above_alone(self) -> tuple[int, ...]:
+        """Members whose C_i exceeds their stand-alone cost in this plan; that nobody pays for it is settlement's."""
+        if not self.alone_member_cost_eur.size:
+            return ()
+        above = self.member_cost_eur - self.alone_member_cost_eur > NOTICEABLE_EUR
+        return tuple(int(member) for member in np.flatnonzero(above))
 
     @property
     def price_of_equity_eur(self) -> float:
@@ -137,7 +163,7 @@ class SolveRecord:
     objective_eur: float = 0.0
     """Value of the equity stage's objective; 0 without a schedule from it."""
     violated: tuple[str, ...] = ()
-    """Limits that cannot be kept, in words, when infeasible or softened."""
+    """Limits that cannot be kept, in words, the largest first; also of a problem that got no schedule."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

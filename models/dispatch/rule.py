@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from models.dispatch.curtailment import event_excess_kw
 from models.dispatch.result import Schedule
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ def follow_rule(problem: DispatchProblem) -> Schedule:
 
     Cars charge on arrival at full power, runs start at their first option, batteries store the home's own surplus and
     serve its own deficit, and the rest is imported or exported. A surplus beyond the export limit is curtailed; without
-    grid a deficit stays unserved.
+    grid a deficit stays unserved. Nobody holds a load back for an event, and what that misses has its price.
     """
     steps = problem.step_h.shape[0]
     ev_kw, shortfall_kwh = _charge_on_arrival(problem)
@@ -33,9 +34,10 @@ def follow_rule(problem: DispatchProblem) -> Schedule:
     island = problem.is_islanded[None, :]
     deficit_kw, surplus_kw = np.maximum(net_kw, 0.0), np.maximum(-net_kw, 0.0)
     export_kw = np.where(island, 0.0, np.minimum(surplus_kw, problem.member_export_limit_kw[:, None]))
+    import_kw = np.where(island, 0.0, deficit_kw)
     none = np.zeros(problem.demand_kw.shape)
     return Schedule(
-        import_kw=np.where(island, 0.0, deficit_kw),
+        import_kw=import_kw,
         export_kw=export_kw,
         buy_kw=none,
         sell_kw=none,
@@ -48,6 +50,8 @@ def follow_rule(problem: DispatchProblem) -> Schedule:
         ev_shortfall_kwh=shortfall_kwh,
         run_option=np.zeros(len(problem.runs), dtype=np.int64),
         run_kw=run_kw,
+        curtailed_load_kw=np.zeros((len(problem.curtailables), steps if problem.curtailables else 0)),
+        event_excess_kw=event_excess_kw(problem, import_kw, export_kw),
     )
 
 

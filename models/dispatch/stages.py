@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from models.dispatch.integrality import SMALL_KW, Choice, choose_devices, choose_sides, must_keep_side
+from models.dispatch.directions import find_burning, keep_directions
+from models.dispatch.integrality import Choice, choose_devices, choose_sides, must_keep_side
 from models.dispatch.layout import NONE, Layout, gather
 from models.dispatch.result import Termination
+from models.dispatch.shortage import level_shares
 from models.dispatch.solvers.protocol import Basis, LinearProgram, LinearSolution, Objective, SolverSession
 
 if TYPE_CHECKING:
@@ -65,6 +67,8 @@ class StageRun:
     lower: FloatArray = field(init=False)
     """[columns] bounds in force, integers free."""
     upper: FloatArray = field(init=False)
+    kept_x: FloatArray | None = field(default=None, init=False)
+    """The last point before the equity stage whose devices do what they can; with its trades netted, a schedule."""
 
     def __post_init__(self) -> None:
         """Start from the program's bounds."""
@@ -79,6 +83,8 @@ class StageRun:
         """Stage 0: least violation; what it leaves violated may not grow in the stages after it."""
         outcome = self._run(Objective.SERVICE, share=SERVICE_SHARE_FRAC)
         if outcome.solution.has_point:
+            outcome = replace(outcome, solution=level_shares(self, outcome.solution))
+            self._note(outcome.objective, outcome.solution)
             layout = self.layout
             for columns in (
                 layout.excess, layout.over_import, layout.over_export, layout.below, layout.above, layout.skipped,
@@ -108,7 +114,7 @@ class StageRun:
         them min sum |p - p_ref| over the control window, each power only moving towards its reference.
         """
         objective, columns, lower, upper = self._approach(equity.x)
-        if not columns.size:
+        if not columns.size or not equity.reduced_cost.size:
             return equity
         program = self.program
         low, high = self.lower.copy(), self.upper.copy()
@@ -150,67 +156,76 @@ class StageRun:
         relaxed = self.session.solve_relaxed(deadline_s=self.left_s)
         if not relaxed.has_point:
             return self._finish(objective, relaxed, relaxed.bound)
+        self._note(objective, relaxed)
         bound = relaxed.bound
         devices = choose_devices(self.problem, self.layout, relaxed.x)
         sides = choose_sides(self.layout, relaxed.x, keep_side)
         if devices.is_kept and sides.is_kept and keep_side is not None:
             return self._finish(objective, relaxed, bound, self.session.read_basis())
-        best = self._round(relaxed, devices, keep_side) if self.program.is_integer.any() else relaxed
+        best = self._round(objective, relaxed, devices, keep_side) if self.program.is_integer.any() else relaxed
         if not best.has_point or self.gap_of(best.objective, bound) > self.mip_gap:
             best, branched_bound = self._branch(best, share * self.left_s)
             bound = max(bound, branched_bound)
         if objective is Objective.EQUITY and best.has_point:
-            best = self._keep_directions(best)
+            best = keep_directions(self, best)
+        self._note(objective, best)
         basis = self.session.read_basis() if objective is Objective.EFFICIENCY else None
         outcome = self._finish(objective, best, bound, basis)
         if objective is not Objective.EQUITY:
-            self._release()
+            self.release()
         return outcome
 
-    def _round(self, relaxed: LinearSolution, devices: Choice, keep_side: BoolArray | None) -> LinearSolution:
+    def _round(
+        self, objective: Objective, relaxed: LinearSolution, devices: Choice, keep_side: BoolArray | None
+    ) -> LinearSolution:
         """Nearest devices first, then the sides that suit them: a run that starts here cannot be on the giving side."""
         point = relaxed
         if not devices.is_kept:
             point = self._fix(devices)
+            self._note(objective, point)
         elif devices.columns.size:
             self.session.set_column_bounds(devices.columns, devices.values, devices.values)
         return self._fix(choose_sides(self.layout, point.x, keep_side)) if point.has_point else point
 
     def _branch(self, rounded: LinearSolution, limit_s: float) -> tuple[LinearSolution, float]:
         """The better of the rounded point and what branching finds, integers fixed, and branching's bound."""
-        self._release()
+        self.release()
         relaxed = self.session.solve_relaxed(deadline_s=max(self.left_s, 0.01))
+        if relaxed.termination is not Termination.OPTIMAL:
+            return rounded, -np.inf
         scales = [self.scale_eur(point.objective) for point in (relaxed, rounded) if point.has_point]
         gap_eur = 0.9 * self.mip_gap * min(scales)
         branched = self.session.solve_integer(deadline_s=max(limit_s, 0.01), gap_eur=gap_eur)
+        best = rounded
         if branched.has_point and not (rounded.has_point and rounded.objective <= branched.objective):
-            return self._fix(_read_choice(self.program, branched.x)), branched.bound
-        if rounded.has_point:
-            return self._fix(_read_choice(self.program, rounded.x)), branched.bound
-        return rounded, branched.bound
+            best = branched
+        if not best.has_point:
+            return best, branched.bound
+        fixed = self._fix(_read_choice(self.program, best.x))
+        # Time may be up by now: then the point counts as it is, without duals if branching found it.
+        return fixed if fixed.has_point else best, branched.bound
 
-    def _keep_directions(self, solution: LinearSolution) -> LinearSolution:
-        """Forbid charging and discharging at once in the control window, where it has no binary but happens to pay.
-
-        Weights can make burning pay: a member of low weight buys what one of high weight could only export cheaply.
-        That is rare, so directions are fixed only when it is seen, to the larger power; the gap counts the cost.
-        """
-        layout, exact = self.layout, np.s_[:, : self.problem.exact_steps]
-        charge, discharge = layout.charge[exact], layout.discharge[exact]
-        power_in, power_out = gather(solution.x, charge), gather(solution.x, discharge)
-        if not (np.minimum(power_in, power_out) > SMALL_KW).any():
-            return solution
-        idle = np.concatenate([discharge[power_in > power_out], charge[power_out > power_in]])
-        self.upper[idle] = 0.0
-        self.session.set_column_bounds(idle, self.lower[idle], self.upper[idle])
-        return self.session.solve_relaxed(deadline_s=max(self.left_s, 0.01))
+    def _note(self, objective: Objective, point: LinearSolution) -> None:
+        """Remember a point that a schedule can be made of, if nothing better comes before time is up."""
+        if objective is Objective.EQUITY or not point.has_point:
+            return
+        if find_burning(self.problem, self.layout, point.x).any():
+            return
+        if choose_devices(self.problem, self.layout, point.x).is_kept:
+            self.kept_x = point.x
 
     def _fix(self, choice: Choice) -> LinearSolution:
         """Best point with the integers at a choice."""
         self.session.set_column_bounds(choice.columns, choice.values, choice.values)
         return self.session.solve_relaxed(deadline_s=max(self.left_s, 0.01))
 
-    def _release(self) -> None:
+    def fix_integers(self, x: FloatArray) -> None:
+        """Hold the integers at a point's."""
+        choice = _read_choice(self.program, x)
+        self.session.set_column_bounds(choice.columns, choice.values, choice.values)
+
+    def release(self) -> None:
+        """Set the integers free."""
         integers = np.flatnonzero(self.program.is_integer)
         self.session.set_column_bounds(integers, self.lower[integers], self.upper[integers])
 

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from models.dispatch.curtailment import counts_event, day_limits_kwh, load_owners, sum_by_day
 from models.dispatch.facts import SIGN_KW, Facts
+from models.dispatch.reserve import reserves_kw
 
 if TYPE_CHECKING:
     from models.dispatch.problem import BoolArray, DispatchProblem
@@ -17,7 +19,7 @@ Pair = tuple[int, int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Structure:
-    """Masks over members, batteries, cars or steps; true where the variable or row exists."""
+    """Masks over members, batteries, cars, curtailable loads or steps; true where the variable or row exists."""
 
     flexible: BoolArray
     """[N, T] positions with a balance row of their own."""
@@ -49,12 +51,20 @@ class Structure:
     """[E, T]"""
     ev_on: BoolArray
     """[E, T] steps of the control window in which charging is 0 or at least the minimum."""
+    cut: BoolArray
+    """[C, T] steps in which a load may be held back."""
+    cut_day: BoolArray
+    """[C, D] local days whose limit on what is held back can bind."""
+    served: BoolArray
+    """[N, T] positions whose demand can be held back and go unserved: no more than all of it."""
     limit_in: BoolArray
     """[T] the community's import limit can bind."""
     limit_out: BoolArray
     """[T]"""
     peak_row: BoolArray
     """[T] the step could set a peak above the one that is paid for anyway."""
+    event: BoolArray
+    """[T] an event's target could be missed."""
     renewable_buy: BoolArray
     """[N, T] purchases that count for a priority member's access."""
     renewable_sell: BoolArray
@@ -76,7 +86,9 @@ def decide_structure(problem: DispatchProblem, facts: Facts, *, is_elastic: bool
     tight_in = facts.natural_intake_kw > facts.intake_limit_kw + SIGN_KW
     tight_out = facts.natural_outlet_kw > facts.outlet_limit_kw + SIGN_KW
     least_kw = np.array([ev.charge_min_kw for ev in problem.evs], dtype=np.float64)[:, None]
-    has_ev = facts.ev_limit_kw > SIGN_KW
+    has_ev, has_cut = facts.ev_limit_kw > SIGN_KW, facts.cut_limit_kw > SIGN_KW
+    is_cut = np.zeros(flexible.shape, dtype=np.bool_)
+    np.logical_or.at(is_cut, load_owners(problem), has_cut)
     pool_buy, pool_sell = can_take & pool, can_give & pool
     renewable_buy = pool_buy & facts.is_access[:, None]
     most_in, most_out = facts.natural_intake_kw.sum(axis=0), facts.natural_outlet_kw.sum(axis=0)
@@ -97,9 +109,13 @@ def decide_structure(problem: DispatchProblem, facts: Facts, *, is_elastic: bool
         direction_tail=facts.needs_direction & ~is_exact,
         ev=has_ev,
         ev_on=has_ev & is_exact & (least_kw > SIGN_KW),
+        cut=has_cut,
+        cut_day=sum_by_day(problem, facts.cut_limit_kw) > day_limits_kwh(problem) + SIGN_KW,
+        served=(facts.unserved_limit_kw > SIGN_KW) & is_cut,
         limit_in=facts.has_grid & (most_in > problem.community_import_limit_kw),
         limit_out=facts.has_grid & (most_out > problem.community_export_limit_kw),
         peak_row=_peak_rows(problem, facts),
+        event=counts_event(problem, most_in - SIGN_KW),
         renewable_buy=renewable_buy,
         renewable_sell=pool_sell & flexible & (facts.fixed_kw < -SIGN_KW) & renewable_buy.any(axis=0),
         excess=flexible & grid & tight_in & is_elastic,
@@ -111,7 +127,7 @@ def decide_structure(problem: DispatchProblem, facts: Facts, *, is_elastic: bool
 def _peak_rows(problem: DispatchProblem, facts: Facts) -> BoolArray:
     if problem.peak_charge_eur_per_kw <= 0.0:
         return np.zeros(facts.has_grid.shape, dtype=np.bool_)
-    most_kw = facts.natural_intake_kw.sum(axis=0)
+    most_kw = facts.natural_intake_kw.sum(axis=0) + reserves_kw(problem)
     share, metered_kw = metered_share(problem)
     most_kw[0] = share * most_kw[0] + metered_kw
     result: BoolArray = facts.has_grid & (most_kw > problem.peak_floor_kw[problem.peak_period] + SIGN_KW)

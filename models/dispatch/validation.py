@@ -10,7 +10,7 @@ import numpy as np
 from models.domain.errors import ProblemError
 
 if TYPE_CHECKING:
-    from models.dispatch.problem import BatteryData, DispatchProblem, EvData, RunData
+    from models.dispatch.problem import BatteryData, CurtailableData, DispatchProblem, EvData, RunData
 
 MAX_POWER_KW = 1e6
 """Larger than any community's connection; keeps coefficients in the solvers' range."""
@@ -18,6 +18,8 @@ MAX_PRICE_EUR_PER_KWH = 1e3
 MAX_ENERGY_KWH = 1e7
 MAX_MONEY_EUR = 1e9
 MAX_STEP_H = 48.0
+SHARE_ROUNDING_KW = 1e-6
+"""By how much the parts of a demand may exceed it, as sums of shares do [kW]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +27,12 @@ class _Rule:
     """What one array or number of the problem may hold."""
 
     shape: str
-    """Letters of the axes: N members, T steps, Q billing periods, B batteries, E cars."""
+    """Letters of the axes: N members, T steps, Q billing periods, B batteries, E cars, D local days."""
     lowest: float
     highest: float
     nan_allowed: bool = False
+    infinite_allowed: bool = False
+    """Positive infinity means that there is none."""
 
 
 _ARRAYS: dict[str, _Rule] = {
@@ -62,6 +66,7 @@ _NUMBERS: dict[str, _Rule] = {
     "access_shortfall_eur_per_kwh": _Rule("", 0.0, MAX_PRICE_EUR_PER_KWH),
     "burden_price_frac": _Rule("", 0.0, 1e3),
     "equity_budget_frac": _Rule("", 0.0, 1.0),
+    "event_shortfall_eur_per_kwh": _Rule("", 0.0, MAX_PRICE_EUR_PER_KWH),
 }
 
 
@@ -92,6 +97,12 @@ def validate_problem(problem: DispatchProblem) -> None:
         _check_ev(f"evs[{index}]", ev, sizes["N"], sizes["T"])
     for index, run in enumerate(problem.runs):
         _check_run(f"runs[{index}]", run, sizes["N"], sizes["T"])
+    for index, load in enumerate(problem.curtailables):
+        _check_curtailable(f"curtailables[{index}]", load, sizes)
+    _check_parts(problem)
+    _check_event(problem, sizes)
+    if np.asarray(problem.peak_reserve_kw).shape != (0,):
+        _check_array("peak_reserve_kw", np.asarray(problem.peak_reserve_kw), _Rule("T", 0.0, MAX_POWER_KW), sizes)
 
 
 def _check_array(name: str, values: np.ndarray, rule: _Rule, sizes: dict[str, int]) -> None:
@@ -102,10 +113,13 @@ def _check_array(name: str, values: np.ndarray, rule: _Rule, sizes: dict[str, in
     is_bad = ~((numbers >= rule.lowest) & (numbers <= rule.highest))
     if rule.nan_allowed:
         is_bad &= ~np.isnan(numbers)
+    if rule.infinite_allowed:
+        is_bad &= ~np.isposinf(numbers)
     if is_bad.any():
         place = tuple(int(k) for k in np.argwhere(is_bad)[0])
         where = ", ".join(str(k) for k in place)
         accepted = f"a finite number from {rule.lowest:g} to {rule.highest:g}" + (" or NaN" if rule.nan_allowed else "")
+        accepted += " or infinity" if rule.infinite_allowed else ""
         raise ProblemError(f"{name}[{where}] is {numbers[place]:g}; accepted: {accepted}")
 
 
@@ -165,3 +179,44 @@ def _check_run(place: str, run: RunData, members: int, steps: int) -> None:
     if wrong_shape:
         raise ProblemError(f"{place}.option_kw has shape {options.shape}; accepted: (at least 1, {steps})")
     _check_array(f"{place}.option_kw", options, _Rule("KT", 0.0, MAX_POWER_KW), {"K": options.shape[0], "T": steps})
+
+
+def _check_curtailable(place: str, load: CurtailableData, sizes: dict[str, int]) -> None:
+    _check_member(place, load.member, sizes["N"])
+    price = _Rule("", 0.0, MAX_PRICE_EUR_PER_KWH)
+    _check_number(f"{place}.discomfort_eur_per_kwh", load.discomfort_eur_per_kwh, price)
+    days = np.asarray(load.limit_kwh).size
+    if days == 0:
+        raise ProblemError(f"{place}.limit_kwh: no day; accepted: at least one")
+    for name, rule in (
+        ("wanted_kw", _Rule("T", 0.0, MAX_POWER_KW)),
+        ("is_open", _Rule("T", 0, 1)),
+        ("day", _Rule("T", 0, days - 1)),
+        ("limit_kwh", _Rule("D", 0.0, MAX_ENERGY_KWH)),
+    ):
+        _check_array(f"{place}.{name}", np.asarray(getattr(load, name)), rule, sizes | {"D": days})
+    if not np.issubdtype(np.asarray(load.day).dtype, np.integer) or (np.diff(load.day) < 0).any():
+        raise ProblemError(f"{place}.day holds {np.asarray(load.day).tolist()}; accepted: whole numbers, never falling")
+
+
+def _check_parts(problem: DispatchProblem) -> None:
+    """What a member's curtailable loads want is part of its demand."""
+    rest_kw = np.array(problem.demand_kw, dtype=np.float64)
+    for index, load in enumerate(problem.curtailables):
+        left_kw = rest_kw[load.member].copy()
+        rest_kw[load.member] -= load.wanted_kw
+        beyond = np.flatnonzero(rest_kw[load.member] < -SHARE_ROUNDING_KW)
+        if beyond.size:
+            step = int(beyond[0])
+            accepted = f"at most what is left of its member's demand, {max(float(left_kw[step]), 0.0):g}"
+            raise ProblemError(
+                f"curtailables[{index}].wanted_kw[{step}] is {load.wanted_kw[step]:g}; accepted: {accepted}"
+            )
+
+
+def _check_event(problem: DispatchProblem, sizes: dict[str, int]) -> None:
+    target_kw = np.asarray(problem.event_target_kw)
+    if target_kw.shape == (0,):
+        return
+    rule = _Rule("T", -MAX_POWER_KW, MAX_POWER_KW, infinite_allowed=True)
+    _check_array("event_target_kw", target_kw, rule, sizes)

@@ -6,6 +6,7 @@ site's zone, so a day has 92, 96 or 100 quarter-hours (and 94 or 98 where the cl
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
@@ -15,6 +16,8 @@ from models.domain.arrays import FloatArray, IntArray, freeze, freeze_integers
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NO_TIME = timedelta(0)
+MOST_SPLITS = 8
+"""Coarse steps that are split for what ends within them: bounds the size of a plan."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,12 +98,13 @@ def plan_steps(
     fine_steps: int,
     coarse_steps: int,
     coarse_step_min: int,
+    ends_utc: Iterable[datetime] = (),
 ) -> PlanSteps:
     """Steps of a plan made now: the rest of the running interval, fine steps, then coarse steps.
 
     Coarse steps are aligned to their own length, so the first of them is shortened where the fine steps end
-    between two alignments. The number of steps is therefore always the same, and a model built for one interval fits
-    the next.
+    between two alignments. One is split where something ends within it, such as a car's stay: no step counts time that
+    is not there, and none that is there is lost.
 
     Args:
         now_utc: time of planning; at an interval's start step 0 is a whole interval.
@@ -108,6 +112,8 @@ def plan_steps(
         fine_steps: steps of one interval each, at least 1; the first may be shortened.
         coarse_steps: steps after them, at least 0.
         coarse_step_min: length of a coarse step [min], a multiple of the interval.
+        ends_utc: moments at which a step should end, at most ``MOST_SPLITS`` within coarse steps, the nearest first;
+            the last interval's start before each counts.
 
     Raises:
         ValueError: the time is not aware UTC, or the lengths do not fit.
@@ -122,6 +128,9 @@ def plan_steps(
         edges.append(next_interval_start(edges[-1], interval_min))
     for _ in range(coarse_steps):
         edges.append(next_interval_start(edges[-1], coarse_step_min))
+    ends = {floor_to_interval(moment, interval_min) for moment in ends_utc}
+    splits = [moment for moment in sorted(ends - set(edges)) if edges[fine_steps] < moment < edges[-1]]
+    edges = sorted(edges + splits[:MOST_SPLITS])
     hour = timedelta(hours=1)
     lengths = [(end - start) / hour for start, end in pairwise(edges)]
     return PlanSteps(starts_utc=tuple(edges[:-1]), step_h=freeze(lengths))

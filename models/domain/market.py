@@ -34,7 +34,7 @@ class LimitNotice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventNotice:
-    """A demand-response event."""
+    """A demand-response event: announced, changed by a newer notice, or called off."""
 
     ts_utc: datetime
     """When the notice was given."""
@@ -44,7 +44,18 @@ class EventNotice:
     start_utc: datetime
     end_utc: datetime
     power_kw: float | None
-    """Net power asked of the community during the event [kW], positive = drawing; ``None``: not said."""
+    """Most that the community should draw, net, during the event [kW]; negative: it should feed in. ``None``: no
+    target; the event only allows curtailable loads to be held back."""
+    event_id: str | None = None
+    """The sender's own name for it, an identifier as in the site file; a newer notice of the same name replaces it."""
+    is_cancelled: bool = False
+    """The event will not take place, or is over from now on."""
+
+    @property
+    def identity(self) -> str:
+        """What a newer notice has to share to be about the same event: its id or, without one, kind and start."""
+        # No identifier holds an @, so the two ways never meet.
+        return self.event_id or f"{self.kind}@{self.start_utc.isoformat()}"
 
 
 MarketNotice = PriceNotice | LimitNotice | EventNotice

@@ -24,6 +24,8 @@ class Reason(StrEnum):
     CURTAIL_LIMIT = "curtail_limit"
     CURTAIL_PRICE = "curtail_price"
     NO_CURTAILMENT = "no_curtailment"
+    HOLD_BACK_EVENT = "hold_back_event"
+    HOLD_BACK_PRICE = "hold_back_price"
     IDLE = "idle"
     FALLBACK_RULE = "fallback_rule"
 
@@ -40,7 +42,7 @@ class Setpoint:
     """Grows with each setpoint of an epoch and device."""
     power_kw: float
     """Battery: + charge, - discharge. EV: >= 0. PV: <= 0, minus the most it may generate.
-    Shiftable load: > 0 start, 0 wait. [kW]"""
+    Shiftable load: > 0 start, 0 wait. Curtailable load: the most it may draw, >= 0. [kW]"""
     not_before_utc: datetime
     expires_utc: datetime
     reason: Reason

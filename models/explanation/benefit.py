@@ -17,7 +17,7 @@ from models.settlement.rounding import round_to_total
 from models.settlement.settle_day import GameKind, SettledDay, SettlementTerms
 
 SIMILAR_FRAC = 0.05
-"""A share within this of an equal part is called neither more nor less."""
+"""An amount within this of what it is compared with is called neither more nor less."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +52,9 @@ class Benefit:
     """Plain share that the metered game does not see: what planning devices together could gain (where values are
     sampled, their sampling error as well)."""
     equal_minor: int
-    """What the plain share would be if the game's gain were divided equally."""
+    """What the benefit would be if the realised gain were divided equally."""
+    mean_plain_minor: int
+    """Mean of all members' plain shares."""
 
     @property
     def benefit_minor(self) -> int:
@@ -73,9 +75,13 @@ class Benefit:
 
     @property
     def compared_to_equal(self) -> int:
-        """1: the plain share is more than an equal part, -1: less, 0: about the same."""
-        difference = self.plain_minor - self.equal_minor
-        return 0 if abs(difference) <= max(1.0, SIMILAR_FRAC * self.equal_minor) else (1 if difference > 0 else -1)
+        """1: the benefit is more than an equal part of the gain, -1: less, 0: about the same."""
+        return _compare(self.benefit_minor, self.equal_minor)
+
+    @property
+    def compared_to_mean(self) -> int:
+        """1: the plain share is more than that of the average home, -1: less, 0: about the same."""
+        return _compare(self.plain_minor, self.mean_plain_minor)
 
 
 def explain_benefits(
@@ -144,8 +150,14 @@ def _take_apart(
         wear_part_minor=time[-1],
         by_asset_minor=dict(zip(Asset, assets[:-1], strict=True)),
         planning_minor=assets[-1],
-        equal_minor=round(float(split.plain_eur.mean()) * minor),
+        equal_minor=round(settled.gain_eur / len(split.plain_eur) * minor),
+        mean_plain_minor=round(float(split.plain_eur.mean()) * minor),
     )
+
+
+def _compare(amount_minor: int, other_minor: int) -> int:
+    difference = amount_minor - other_minor
+    return 0 if abs(difference) <= max(1.0, SIMILAR_FRAC * abs(other_minor)) else (1 if difference > 0 else -1)
 
 
 def _round_parts(parts_eur: FloatArray, total_eur: float, total_minor: int, minor: int) -> list[int]:

@@ -5,7 +5,7 @@ Each answer is a solution of the same problem with the motive taken out, its cos
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -61,6 +61,46 @@ class Counterfactual:
     def is_same(self) -> bool:
         """The battery would have done the same."""
         return abs(self.power_kw - self.other_kw) <= NOTICEABLE_KW
+
+
+def ask_in_turn(
+    first: Motive,
+    problem: DispatchProblem,
+    plan: Plan,
+    battery: int,
+    solve: Callable[[DispatchProblem], Plan | None],
+) -> tuple[Counterfactual, ...]:
+    """Ask about a motive, then about the others until one is found that decides what the battery does now.
+
+    Args:
+        first: The motive worth asking about before others.
+        problem: The problem of the plan.
+        plan: Its plan, with a schedule.
+        battery: Which battery is asked about.
+        solve: Solver; ``None`` where it found nothing usable.
+
+    Returns:
+        The comparisons in their order; only the last one may be of a motive that decides. Empty where there is
+        nothing to compare.
+    """
+    answers = []
+    for motive in (first, *(one for one in _list_motives(problem) if one is not first)):
+        answer = ask_without(motive, problem, plan, battery, solve)
+        if answer is not None:
+            answers.append(answer)
+            if not answer.is_same:
+                break
+    return tuple(answers)
+
+
+def _list_motives(problem: DispatchProblem) -> Iterator[Motive]:
+    """Motives that the problem has at all."""
+    if problem.peak_charge_eur_per_kw > 0.0:
+        yield Motive.PEAK_CHARGE
+    if np.ptp(problem.import_price_eur_per_kwh) > 0.0 or np.ptp(problem.export_price_eur_per_kwh) > 0.0:
+        yield Motive.PRICE_CHANGES
+    if len(problem.demand_kw) > 1:
+        yield Motive.SHARING
 
 
 def ask_without(

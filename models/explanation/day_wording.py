@@ -1,6 +1,7 @@
 """A member's day in sentences: what it came to, what one might have expected instead, and why it is so.
 
-A member's tier changes numbers only: which sentences are said depends on its energy, its costs and the day alone.
+A member's tier changes numbers only: which sentences are said depends on its energy, its costs, the day, and on which
+of two amounts told is the larger.
 """
 
 from __future__ import annotations
@@ -33,22 +34,37 @@ ISLANDED_EARNED = mark(
     "While the grid was away, you also received {amount} for energy that you gave to your neighbours."
 )
 
+ENERGY_ONLY = mark("That is the energy alone; the charge on the community's highest power is explained separately.")
+
 MORE_THAN_EQUAL = mark(
-    "You may have expected an equal part for every home, {equal}. "
-    "Your home's own part counts as {plain}, which is more: "
-    "the saving depends on your home more than on the average home."
+    "You may have expected an equal part of the community's gain for every home, {equal}; you get {difference} more."
 )
 LESS_THAN_EQUAL = mark(
-    "You may have expected an equal part for every home, {equal}. "
-    "Your home's own part counts as {plain}, which is less: "
-    "a larger part of the saving would have been possible without it."
+    "You may have expected an equal part of the community's gain for every home, {equal}; you get {difference} less."
 )
-ABOUT_EQUAL = mark("Your home's own part counts as {plain}, about as much as an equal part for every home, {equal}.")
-OWN_PART = mark("Your home's own part counts as {plain}.")
-ADJUSTED = mark(
-    "The agreed weights change your own part by {weighting}, the day as it really went by {scaling}, "
-    "solidarity among the members by {solidarity}, and rounding by {rounding}."
+ABOUT_EQUAL = mark("What you get is about an equal part of the community's gain for every home, {equal}.")
+OWN_PART = mark("Your own part, which is what your home adds to the saving that is possible, counts as {plain}.")
+OWN_PART_MORE = mark(
+    "Your own part, which is what your home adds to the saving that is possible, counts as {plain}: "
+    "the saving depends on your home more than on the average home."
 )
+OWN_PART_LESS = mark(
+    "Your own part, which is what your home adds to the saving that is possible, counts as {plain}: "
+    "the saving depends on your home less than on the average home."
+)
+OWN_PART_ABOUT = mark(
+    "Your own part, which is what your home adds to the saving that is possible, counts as {plain}, "
+    "about as much as that of the average home."
+)
+ADJUSTED = mark("To your own part come: {parts}. That makes {benefit}.")
+BY_WEIGHTING = mark("{amount} through the agreed weights")
+BY_MISSED = mark(
+    "{amount} because the day left less to share than the best plan, which is known only afterwards, would have"
+)
+BY_SURPASSED = mark("{amount} because the day left more to share than was reckoned")
+BY_CARRIED = mark("{amount} from earlier losses that are now given back")
+BY_SOLIDARITY = mark("{amount} through solidarity among the members")
+BY_ROUNDING = mark("{amount} through rounding")
 CARRIED = mark("Another {amount} come from earlier losses that are now given back.")
 
 MOSTLY_AT: tuple[str, ...] = (
@@ -103,6 +119,8 @@ class DayContext:
     """Of the community."""
     currency: str
     minor_per_unit: int = 100
+    has_peak_charge: bool = False
+    """The charge on the highest power is billed beside the energy."""
 
 
 def word_benefit(benefit: Benefit, context: DayContext, language: Language) -> str:
@@ -137,30 +155,45 @@ def _what_it_came_to(benefit: Benefit, context: DayContext, language: Language) 
     if benefit.islanded_minor:
         sentence = ISLANDED_PAID if benefit.islanded_minor > 0 else ISLANDED_EARNED
         yield language.say(sentence, amount=money(benefit.islanded_minor))
+    if context.has_peak_charge:
+        yield language.say(ENERGY_ONLY)
 
 
 def _why(benefit: Benefit, context: DayContext, language: Language) -> Iterator[str]:
     def money(minor: int) -> str:
         return language.money(minor, context.currency, context.minor_per_unit)
 
-    def change(minor: int) -> str:
-        return language.change(minor, context.currency, context.minor_per_unit)
-
     if context.members < LEAST_COMPARED:
         yield language.say(OWN_PART, plain=money(benefit.plain_minor))
     else:
         sentence = {1: MORE_THAN_EQUAL, 0: ABOUT_EQUAL, -1: LESS_THAN_EQUAL}[benefit.compared_to_equal]
-        yield language.say(sentence, plain=money(benefit.plain_minor), equal=money(benefit.equal_minor))
+        places = {"equal": money(benefit.equal_minor)}
+        if benefit.compared_to_equal:
+            places["difference"] = money(abs(benefit.benefit_minor - benefit.equal_minor))
+        yield language.say(sentence, **places)
+        own = {1: OWN_PART_MORE, 0: OWN_PART_ABOUT, -1: OWN_PART_LESS}[benefit.compared_to_mean]
+        yield language.say(own, plain=money(benefit.plain_minor))
     yield from _where_from(benefit, context, language)
-    yield language.say(
-        ADJUSTED,
-        weighting=change(benefit.weighting_minor),
-        scaling=change(benefit.scaling_minor),
-        solidarity=change(benefit.solidarity_minor),
-        rounding=change(benefit.rounding_minor),
+    parts = language.line_up(list(_list_adjustments(benefit, context, language)))
+    yield language.say(ADJUSTED, parts=parts, benefit=money(benefit.benefit_minor))
+
+
+def _list_adjustments(benefit: Benefit, context: DayContext, language: Language) -> Iterator[str]:
+    """What leads from the own part to the benefit.
+
+    Parts of nothing are left out, but not those of weights and solidarity: every member is told of these in the same
+    words, whatever they come to.
+    """
+    steps = (
+        (BY_WEIGHTING, benefit.weighting_minor),
+        (BY_MISSED if benefit.scaling_minor < 0 else BY_SURPASSED, benefit.scaling_minor),
+        (BY_CARRIED, benefit.carried_minor),
+        (BY_SOLIDARITY, benefit.solidarity_minor),
+        (BY_ROUNDING, benefit.rounding_minor),
     )
-    if benefit.carried_minor:
-        yield language.say(CARRIED, amount=money(benefit.carried_minor))
+    for sentence, minor in steps:
+        if minor or sentence in (BY_WEIGHTING, BY_SOLIDARITY):
+            yield language.say(sentence, amount=language.change(minor, context.currency, context.minor_per_unit))
 
 
 def _where_from(benefit: Benefit, context: DayContext, language: Language) -> Iterator[str]:

@@ -6,6 +6,7 @@ outside, as reading files is not for models. Numbers, money and dates are Babel'
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -14,11 +15,14 @@ from zoneinfo import ZoneInfo
 
 from babel import Locale
 from babel.dates import format_date, format_time
-from babel.numbers import format_currency, format_decimal, format_percent, get_decimal_symbol
+from babel.lists import format_list
+from babel.numbers import format_currency, format_decimal, get_decimal_symbol
 
 LANGUAGES = ("en", "de", "fr", "es", "it")
 UNBROKEN = "\u00a0"
 """Keeps a number and its unit on one line."""
+NARROW = "\u202f"
+"""Before a French semicolon."""
 LEAST_POWER_KW = 0.05
 """Powers below this are written as they are, with two digits [kW]."""
 
@@ -67,10 +71,6 @@ class Language:
         """An amount as it is stored: whole minor units as a number [currency]."""
         return format_currency(Decimal(repr(value)), currency, locale=self.locale)
 
-    def log_step(self, value: float) -> str:
-        """A part of a change of a log weight, with its sign."""
-        return format_decimal(Decimal(repr(value)), "+0.000000;-0.000000", locale=self.locale)
-
     def price_per_kwh(self, value: float, currency: str) -> str:
         """An energy price [currency/kWh], to a tenth of a cent."""
         pattern = self.locale.currency_formats["standard"].pattern.replace("0.00", "0.000")
@@ -90,9 +90,17 @@ class Language:
         """A weight, to two digits."""
         return format_decimal(value, "0.00", locale=self.locale)
 
-    def percent_change(self, factor: float) -> str:
-        """What a factor changes, as a percentage with its sign."""
-        return format_percent(factor - 1.0, "+#,##0.0 %;-#,##0.0 %", locale=self.locale)
+    def weight_change(self, value: float) -> str:
+        """A part of a change of a weight, to two digits, with its sign."""
+        return format_decimal(value, "+0.00;-0.00", locale=self.locale)
+
+    def enumerate(self, items: Sequence[str]) -> str:
+        """Short items in a row, as in ``a, b and c``."""
+        return format_list(items, locale=self.locale)
+
+    def line_up(self, items: Sequence[str]) -> str:
+        """Longer items in a row, which may have commas of their own: ``a; b; c``."""
+        return f"{NARROW if self.code == 'fr' else ''}; ".join(items)
 
     def day(self, day: date) -> str:
         """A date in words."""

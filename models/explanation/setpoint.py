@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 import numpy as np
 
 from models.dispatch.problem import DispatchProblem
 from models.dispatch.result import Plan, Schedule
+from models.domain.demand_response import DemandEvent, EventSource, find_open_steps
+from models.domain.interval import PlanSteps
 from models.domain.setpoint import Reason
 
 NOTICEABLE_KW = 0.05
@@ -110,6 +113,12 @@ def explain_curtailment(problem: DispatchProblem) -> Reason:
     """Reason for limiting PV generation in step 0."""
     is_price = float(problem.export_price_eur_per_kwh[0]) < 0.0
     return Reason.CURTAIL_PRICE if is_price else Reason.CURTAIL_LIMIT
+
+
+def explain_hold_back(events: Iterable[DemandEvent], step: PlanSteps) -> Reason:
+    """Reason for holding a load back in a step: somebody asked for it, or else the day's prices did."""
+    asked = [event for event in events if event.source is EventSource.MQTT]
+    return Reason.HOLD_BACK_EVENT if find_open_steps(asked, step).any() else Reason.HOLD_BACK_PRICE
 
 
 def _is_at_peak(problem: DispatchProblem, schedule: Schedule) -> bool:

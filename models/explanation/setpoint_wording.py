@@ -17,6 +17,7 @@ class DeviceWord(StrEnum):
     EV = "ev"
     APPLIANCE = "shiftable_load"
     PV = "pv"
+    LOAD = "curtailable_load"
 
 
 SENTENCES: Mapping[tuple[DeviceWord, Reason], str] = {
@@ -56,7 +57,9 @@ SENTENCES: Mapping[tuple[DeviceWord, Reason], str] = {
     (DeviceWord.EV, Reason.WAIT_FOR_CHEAPER): mark(
         "Your car is not charging yet: there is time before you leave, and charging later is better."
     ),
-    (DeviceWord.EV, Reason.IDLE): mark("Your car is not charging: no charging is planned for it at the moment."),
+    (DeviceWord.EV, Reason.IDLE): mark(
+        "Your car is not charging: none is plugged in, or it already has the energy that it needs."
+    ),
     (DeviceWord.EV, Reason.FALLBACK_RULE): mark(
         "No new plan was ready in time, so your car goes on with a safe setting until the next one."
     ),
@@ -80,6 +83,14 @@ SENTENCES: Mapping[tuple[DeviceWord, Reason], str] = {
     (DeviceWord.PV, Reason.NO_CURTAILMENT): mark("Your solar panels may produce all that they can."),
     (DeviceWord.PV, Reason.FALLBACK_RULE): mark(
         "No new plan was ready in time, so your solar panels follow a safe setting until the next one."
+    ),
+    (DeviceWord.LOAD, Reason.HOLD_BACK_EVENT): mark(
+        "Your heating, cooling or hot water is held to {power} for now, within the limit that you set for a day: "
+        "the community was asked to draw less from the grid at this time."
+    ),
+    (DeviceWord.LOAD, Reason.HOLD_BACK_PRICE): mark(
+        "Your heating, cooling or hot water is held to {power} for now, within the limit that you set for a day: "
+        "electricity is dear at this time, and going without it saves more than you said it is worth to you."
     ),
 }
 

@@ -38,6 +38,9 @@ class WeightInput(StrEnum):
     LAST_SHARE = "last_share_frac"
 
 
+HUNDREDTHS = 100
+"""Parts of a weight's change are told in whole hundredths of a weight."""
+
 INPUT_SETS = 1 << len(WeightInput)
 """Sets of inputs that are evaluated for each member."""
 
@@ -60,6 +63,27 @@ class WeightChange:
     def change_micro(self) -> int:
         """Change of the log weight."""
         return self.reference_micro + sum(self.by_input_micro.values()) + self.limit_micro + self.projection_micro
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeightSteps:
+    """The same change in whole hundredths of a weight: before + all parts = after, each as it is told."""
+
+    before: int
+    reference: int
+    by_input: Mapping[WeightInput, int]
+    limit: int
+    projection: int
+
+    @property
+    def asked(self) -> int:
+        """The weight that the policy asked for."""
+        return self.before + self.reference + sum(self.by_input.values())
+
+    @property
+    def after(self) -> int:
+        """The weight that came into force."""
+        return self.asked + self.limit + self.projection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +134,36 @@ def attribute_change(case: WeightCase, member: int, steps: Sequence[float]) -> W
         by_input_micro=dict(zip(inputs, (int(part) for part in parts), strict=True)),
         limit_micro=ends[2] - ends[1],
         projection_micro=ends[3] - ends[2],
+    )
+
+
+def find_weight_steps(change: WeightChange) -> WeightSteps:
+    """A change of a log weight as parts of the weight itself.
+
+    With the weight before ``w``, the policy's step ``s`` and what the limit left of it ``l``, the stages end at
+    ``w exp(s)``, ``w exp(l)`` and the weight in force. A part ``p`` of the step is ``p L`` of the first stage, L the
+    logarithmic mean of its ends, (w exp(s) - w) / s: so the parts lead exactly from one end to the other.
+    """
+    parts = np.array([change.reference_micro, *change.by_input_micro.values()], dtype=np.float64) / MICRO
+    step = float(parts.sum())
+    ends = [
+        change.weight_before,
+        change.weight_before * math.exp(step),
+        change.weight_before * math.exp(step + change.limit_micro / MICRO),
+        change.weight_after,
+    ]
+    # Differences of rounded weights, so that the parts lead exactly to the weight that is told.
+    before, asked, limited, after = (round(HUNDREDTHS * weight) for weight in ends)
+    slope = (ends[1] - ends[0]) / step if step else ends[0]
+    exact = HUNDREDTHS * slope * parts
+    exact[int(np.argmax(np.abs(exact)))] += asked - before - float(exact.sum())
+    reference, *inputs = (int(part) for part in round_to_total(exact, asked - before))
+    return WeightSteps(
+        before=before,
+        reference=reference,
+        by_input=dict(zip(change.by_input_micro, inputs, strict=True)),
+        limit=limited - asked,
+        projection=after - limited,
     )
 
 

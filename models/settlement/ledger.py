@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -53,11 +53,13 @@ class Entry:
     """SHA-256 of the data it was computed from."""
     postings: tuple[Posting, ...]
     previous_hash: str
+    digests: tuple[tuple[str, str], ...] = ()
+    """SHA-256 by name, sorted, of rows beside the ledger that belong to it, such as bills; none in earlier versions."""
 
     @property
     def content(self) -> bytes:
         """Canonical bytes: JSON of sorted keys, without spaces, integers only, in ASCII."""
-        fields = {
+        fields: dict[str, object] = {
             "sequence": self.sequence,
             "day": self.day.isoformat(),
             "revision": self.revision,
@@ -66,6 +68,8 @@ class Entry:
             "input_digest": self.input_digest,
             "postings": [[posting.account, posting.amount_minor] for posting in self.postings],
         }
+        if self.digests:
+            fields["digests"] = dict(self.digests)
         return json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode("ascii")
 
     @property
@@ -83,6 +87,7 @@ def append_entry(
     kind: str,
     input_digest: str,
     postings: Iterable[Posting],
+    digests: Mapping[str, str] | None = None,
 ) -> Entry:
     """The entry that follows the last one of a chain; postings are sorted and those of 0 left out.
 
@@ -105,6 +110,7 @@ def append_entry(
         input_digest=input_digest,
         postings=booked,
         previous_hash=GENESIS_HASH if last is None else last.hash,
+        digests=tuple(sorted((digests or {}).items())),
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 import numpy as np
 
 from models.domain.errors import SettlementError
@@ -54,18 +56,38 @@ def sum_trades(energy: SharedEnergy) -> IntArray:
     return total
 
 
-def find_coefficients(energy: SharedEnergy, decimals: int = 6) -> IntArray:
-    """The community's own coefficients: each member's part of the shared energy, rounded so that intervals sum to 1.
+class CoefficientBasis(StrEnum):
+    """What an interval's coefficients follow."""
+
+    SHARED = "shared_energy"
+    """The energy that members received of each other."""
+    DRAWN = "drawn_energy"
+    """Nothing was shared: in proportion to what each drew."""
+    EQUAL = "equal"
+    """Nothing was shared and nobody drew: equal parts."""
+
+
+def find_coefficients(energy: SharedEnergy, decimals: int = 6) -> tuple[IntArray, tuple[CoefficientBasis, ...]]:
+    """The community's own coefficients, rounded so that every interval's add up to 1.
+
+    A network operator gives each member its coefficient's part of what the community fed in, up to what it drew. With
+    received_i / Q that is the community's own split: where Q is all that was fed in, the part is received_i; where it
+    is all that was drawn, everybody is full. Where nothing was shared the parts follow what each drew.
 
     Args:
         energy: shared energy of N members in T intervals.
         decimals: digits after the point.
 
     Returns:
-        [N, T] integers in units of 10^-decimals; each column adds up to 10^decimals, or to 0
-        where nothing was shared.
+        [N, T] integers in units of 10^-decimals, each column adding up to 10^decimals; and [T] what they follow.
     """
     unit = 10**decimals
-    shared = energy.shared_wh
-    part = np.divide(energy.received_wh * float(unit), shared, out=np.zeros(energy.received_wh.shape), where=shared > 0)
-    return round_to_total(part, np.where(shared > 0, unit, 0))
+    members = energy.received_wh.shape[0]
+    drawn = energy.import_wh.sum(axis=0)
+    base = np.where(energy.shared_wh > 0, energy.received_wh, np.where(drawn > 0, energy.import_wh, 1))
+    part = base * float(unit) / np.where(energy.shared_wh > 0, energy.shared_wh, np.where(drawn > 0, drawn, members))
+    basis = tuple(
+        CoefficientBasis.SHARED if shared else CoefficientBasis.DRAWN if some else CoefficientBasis.EQUAL
+        for shared, some in zip(energy.shared_wh.tolist(), drawn.tolist(), strict=True)
+    )
+    return round_to_total(part, np.full(len(basis), unit)), basis

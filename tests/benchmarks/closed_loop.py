@@ -5,7 +5,10 @@ Example:
 
 Days of an invented community are played without MQTT: every interval the product settles, looks ahead, builds its
 dispatch problem and plans; the plan's first step moves simulated homes. Once with perfect foresight, once with the
-product's own forecasts. The optimum is the problem of all days in steps of one interval with everything known (HiGHS).
+product's own forecasts, and once with these and the running interval as it will be: the difference is what devices
+that follow deviations within an interval could win back at most. Plans are made at the ticks only, not on the
+deviations that the product re-plans on. The optimum is the problem of all days in steps of one interval with everything
+known (HiGHS).
 
 What is left in batteries and cars at the end is valued alike: by what the best dispatch of the day after costs from
 there. So a course never costs less than the optimum, and its regret is what it costs more, as a share of what the
@@ -175,6 +178,7 @@ def describe(world: World, optimum: Optimum, courses: dict[str, Judged]) -> dict
     return result | {
         "regret_frac_forecast_error": regret["forecast"] - regret["perfect"],
         "regret_frac_other": regret["perfect"],
+        "of_which_within_interval": regret["forecast"] - regret["interval_known"],
     }
 
 
@@ -198,7 +202,7 @@ def main() -> int:
     optimum = find_optimum(world, limit_s=chosen.limit)
     courses = {
         str(foresight): judge(world, optimum, RollingLoop(world, solver, foresight).run())
-        for foresight in (Foresight.PERFECT, Foresight.FORECAST)
+        for foresight in (Foresight.PERFECT, Foresight.INTERVAL_KNOWN, Foresight.FORECAST)
     }
     result: dict[str, object] = {
         "members": chosen.members,

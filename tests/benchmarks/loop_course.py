@@ -11,6 +11,7 @@ import numpy as np
 
 from controller.loop.account import PeriodAccount
 from controller.loop.closing import IntervalCloser
+from controller.loop.device_data import known_departures
 from controller.loop.outlook import Forecaster, MeteredHistory, Outlook
 from controller.loop.plan_powers import RunningPlan, powers_of_plan
 from controller.loop.problem_builder import build_problem
@@ -29,7 +30,7 @@ from models.domain.setpoint import Setpoint
 from models.domain.snapshot import Snapshot
 from models.domain.telemetry import DeviceKey
 from tests.benchmarks.loop_figures import Flows
-from tests.benchmarks.loop_foresight import Foresight, with_arrivals, with_true_powers
+from tests.benchmarks.loop_foresight import Foresight, with_arrivals, with_true_interval, with_true_powers
 from tests.benchmarks.loop_world import World, interval_means
 
 DEADLINE_S = 120.0
@@ -80,6 +81,7 @@ class RollingLoop:
         past = world.history
         history.load(past.start_utc, interval_means(world, past.demand_kwh), interval_means(world, past.pv_kwh))
         self._forecaster = Forecaster(site, world.prices, history)
+        self._forecaster.review(world.start_utc)
         self._account = PeriodAccount(site, world.start_utc)
         self._account.peak_kw = assumed_peak_kw
         self._closer = IntervalCloser(site, IntervalSettler(site), self._account, self._forecaster)
@@ -120,12 +122,22 @@ class RollingLoop:
             now_utc=now_utc, now_s=now_utc.timestamp(), interval_start_utc=now_utc, with_closed=True
         )
 
-    def _look_ahead(self, now_utc: datetime) -> Outlook:
-        outlook = self._forecaster.look_ahead(now_utc, self._closer.supply_demand_ratio)
-        return outlook if self._foresight is Foresight.FORECAST else with_true_powers(self._world, outlook)
+    def look_ahead(self, now_utc: datetime, ends_utc: tuple[datetime, ...] = ()) -> Outlook:
+        """What a plan that is made now knows of the future; ``ends_utc``: when plugged cars leave."""
+        if self._foresight is Foresight.PERFECT:
+            ends_utc = tuple(session.departure_utc for session in self._world.profile.ev_sessions)
+        outlook = self._forecaster.look_ahead(now_utc, self._closer.supply_demand_ratio, ends_utc)
+        match self._foresight:
+            case Foresight.FORECAST:
+                return outlook
+            case Foresight.INTERVAL_KNOWN:
+                return with_true_interval(self._world, outlook)
+            case _:
+                return with_true_powers(self._world, outlook)
 
     def _plan(self, snapshot: Snapshot) -> RunningPlan:
-        outlook = self._look_ahead(snapshot.taken_utc)
+        departures_utc = known_departures(self._devices, snapshot, self._world.site.zone)
+        outlook = self.look_ahead(snapshot.taken_utc, departures_utc)
         reference = None if self._running is None else self._running.schedule_by_device()
         built = build_problem(
             self._world.site, self._devices, snapshot, outlook, self._account, self._weights, reference

@@ -26,6 +26,8 @@ class Foresight(StrEnum):
     """Demand, PV, cars that will come and runs that will be asked for."""
     ARRIVALS_UNKNOWN = "arrivals_unknown"
     """Demand and PV; cars and runs from their arrival on, as the product does."""
+    INTERVAL_KNOWN = "interval_known"
+    """The running interval as it will be, forecasts beyond: as if batteries followed every deviation between plans."""
     FORECAST = "forecast"
     """What the product knows: forecasts from metered history, cars and runs from their arrival on."""
 
@@ -39,7 +41,23 @@ def with_true_powers(world: World, outlook: Outlook) -> Outlook:
     def truth(series_kw: FloatArray, forecast: Forecast) -> Forecast:
         return replace(forecast, mean_kw=average_over_steps(series_kw, first_s, profile.step_s, edges_s))
 
-    return replace(outlook, demand=truth(profile.demand_kw, outlook.demand), pv=truth(profile.pv_kw, outlook.pv))
+    demand, pv = truth(profile.demand_kw, outlook.demand), truth(profile.pv_kw, outlook.pv)
+    return replace(outlook, demand=demand, pv=pv, peak_reserve_kw=np.zeros(len(outlook.steps.starts_utc)))
+
+
+def with_true_interval(world: World, outlook: Outlook) -> Outlook:
+    """The outlook with what the running interval will bring; nothing has to be kept free in it."""
+    true = with_true_powers(world, outlook)
+
+    def mix(forecast: Forecast, known: Forecast) -> Forecast:
+        return replace(forecast, mean_kw=np.hstack([known.mean_kw[:, :1], forecast.mean_kw[:, 1:]]))
+
+    return replace(
+        outlook,
+        demand=mix(outlook.demand, true.demand),
+        pv=mix(outlook.pv, true.pv),
+        peak_reserve_kw=np.zeros(len(outlook.steps.starts_utc)),
+    )
 
 
 def with_arrivals(world: World, problem: DispatchProblem, outlook: Outlook) -> DispatchProblem:

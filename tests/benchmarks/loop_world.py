@@ -66,7 +66,7 @@ class World:
 
 def build_world(members: int, days: int, seed: int, first_day: date = FIRST_DAY) -> World:
     """An invented community and its days."""
-    site = compose_site(members, seed)
+    site = _without_price_events(compose_site(members, seed))
     edges = [settlement_day(first_day + timedelta(days=number), site.zone).start_utc for number in _day_numbers(days)]
     history_utc, start_utc, end_utc, after_utc, seen_utc = (edge.astimezone(UTC) for edge in edges)
     raw = generate(site, history_utc, seen_utc, seed=seed, step_s=site.interval_min * 60)
@@ -82,6 +82,12 @@ def build_world(members: int, days: int, seed: int, first_day: date = FIRST_DAY)
         end_utc=end_utc,
         after_utc=after_utc,
     )
+
+
+def _without_price_events(site: Site) -> Site:
+    """The site with all demand served: a course that holds loads back gives another service than the optimum."""
+    none = site.demand_response.model_copy(update={"price_threshold_std": None})
+    return site.model_copy(update={"demand_response": none})
 
 
 def _day_numbers(days: int) -> tuple[int, ...]:

@@ -29,12 +29,14 @@ def draw(results: list[dict[str, Any]], path: Path) -> None:
     """Median time against members for each solver, and the shares of the stages."""
     style: Any = {"font.size": 10, "svg.hashsalt": "commonwatt", "svg.fonttype": "none", "axes.spines.top": False}
     with mpl.rc_context({**style, "axes.spines.right": False}):
-        figure = Figure(figsize=(9.6, 3.8), layout="constrained")
+        figure = Figure(figsize=(11.6, 4.6), layout="constrained")
         growth, shares = figure.subplots(1, 2)
         for solver, colour in COLOURS.items():
-            rows = [row for row in results if row["solver"] == solver]
-            members = [row["members"] for row in rows]
-            growth.loglog(members, [row["median_s"] for row in rows], "o-", color=colour, label=NAMES[solver])
+            rows = [row for row in results if row["solver"] == solver and not row["extras"]]
+            growth.loglog(*_medians(rows), "o-", color=colour, label=NAMES[solver])
+            extras = [row for row in results if row["solver"] == solver and row["extras"]]
+            if extras:
+                growth.loglog(*_medians(extras), "s--", color=colour, label=f"{NAMES[solver]}, cars and runs")
             based = [row for row in rows if row.get("baseline_median_s")]
             growth.loglog(
                 [row["members"] for row in based],
@@ -46,8 +48,10 @@ def draw(results: list[dict[str, Any]], path: Path) -> None:
             )
         growth.set(xlabel="members", ylabel="median of the whole plan [s]")
         growth.grid(color="#e4e7eb")
-        growth.legend(frameon=False)
-        labels = [f"{row['members']} {NAMES[row['solver']]}" for row in results]
+        growth.legend(frameon=False, fontsize=9, ncols=2, loc="lower left", bbox_to_anchor=(0.0, 1.0))
+        labels = [
+            f"{row['members']} {NAMES[row['solver']]}" + (", cars and runs" if row["extras"] else "") for row in results
+        ]
         left = [0.0] * len(results)
         for stage, (name, colour) in enumerate(zip(STAGES, STAGE_COLOURS, strict=True)):
             parts = [100.0 * row["stage_median_s"][stage] / sum(row["stage_median_s"]) for row in results]
@@ -55,8 +59,13 @@ def draw(results: list[dict[str, Any]], path: Path) -> None:
             left = [start + part for start, part in zip(left, parts, strict=True)]
         shares.set(xlabel="share of the time [%]", xlim=(0, 100))
         shares.invert_yaxis()
-        shares.legend(frameon=False, ncols=2, loc="lower left", bbox_to_anchor=(0.0, 1.0))
+        shares.legend(frameon=False, fontsize=9, ncols=2, loc="lower left", bbox_to_anchor=(0.0, 1.0))
         figure.savefig(path, metadata={"Date": None})
+
+
+def _medians(rows: list[dict[str, Any]]) -> tuple[list[int], list[float]]:
+    """Members and median seconds."""
+    return [row["members"] for row in rows], [row["median_s"] for row in rows]
 
 
 if __name__ == "__main__":

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from models.dispatch.problem import BatteryData, DispatchProblem, EvData, RunData
+from models.dispatch.problem import BatteryData, CurtailableData, DispatchProblem, EvData, RunData
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -16,16 +17,19 @@ STEP_H = np.array([0.25] * 16 + [1.0] * 20)
 """16 quarter-hours, then 20 hours [h]."""
 QUARTERS = 96 * 3
 """Length of the underlying series: the rolling day and the horizon behind it."""
+EVENT_HOURS = (17.0, 20.0)
+"""Of every day, local: the evening peak, when the community is asked to draw little."""
 
 
 class RandomCommunity:
     """A rolling day of one seeded community; ``problem(interval)`` is the plan asked for at that quarter-hour."""
 
-    def __init__(self, members: int, seed: int = 1, *, has_extras: bool = False) -> None:
+    def __init__(self, members: int, seed: int = 1, *, has_extras: bool = False, has_events: bool = False) -> None:
         """Draw profiles, assets, weights and incomes."""
         rng = np.random.default_rng([seed, members])
         self.members = members
         self.has_extras = has_extras
+        self.has_events = has_events
         hour = np.arange(QUARTERS) / 4.0 % 24.0
         morning = np.exp(-(((hour - 7.5) / 1.5) ** 2))
         evening = np.exp(-(((hour - 19.0) / 2.2) ** 2))
@@ -56,6 +60,8 @@ class RandomCommunity:
         owners = rng.permutation(members)[: max(1, members // 10)]
         self.evs = [(int(i), float(rng.uniform(4.0, 20.0)), int(rng.integers(3, 30))) for i in owners]
         self.runs = [(int(i), int(rng.integers(2, 10))) for i in rng.permutation(members)[: max(1, members // 10)]]
+        owners = rng.permutation(members)[: max(1, members // 3)]
+        self.loads = [(int(i), *rng.uniform([0.1, 0.02, 0.2], [0.5, 0.4, 2.0]).tolist()) for i in owners]
 
     def _follow_home(self) -> NDArray[np.float64]:
         """[B, quarter-hours] state at the start of each, had every battery served its home since midnight.
@@ -95,11 +101,17 @@ class RandomCommunity:
         p_in = np.where((hour >= 17.0) & (hour < 21.0), 0.38, np.where(hour < 6.0, 0.22, 0.30))
         p_out, fee = np.full(steps, 0.08), np.full(steps, 0.03)
         has_extras = self.has_extras
-        return DispatchProblem(
+        demand_kw = self._mean(self.demand_kw, interval)
+        is_event = (hour >= EVENT_HOURS[0]) & (hour < EVENT_HOURS[1])
+        ends_h = interval / 4.0 + np.cumsum(STEP_H)
+        day = ((ends_h - 1e-9) // 24.0).astype(np.int64) - interval // 96
+        loads = tuple(_load(demand_kw, is_event, day, *entry) for entry in self.loads)
+        target_kw = np.where(is_event, 0.5 * demand_kw.sum(axis=0), np.inf)
+        problem = DispatchProblem(
             start_utc=datetime(2026, 6, 12, tzinfo=UTC) + timedelta(minutes=15 * interval),
             step_h=STEP_H.copy(),
             exact_steps=8,
-            demand_kw=self._mean(self.demand_kw, interval),
+            demand_kw=demand_kw,
             pv_kw=self._mean(self.pv_kw, interval),
             metered_net_kwh=np.zeros(self.members),
             metered_h=0.0,
@@ -135,6 +147,28 @@ class RandomCommunity:
             else reference_kw,
             reference_ev_kw=np.full((len(self.evs) if has_extras else 0, steps), np.nan),
         )
+        if not self.has_events:
+            return problem
+        return replace(problem, curtailables=loads, event_target_kw=target_kw, event_shortfall_eur_per_kwh=1.0)
+
+
+def _load(
+    demand_kw: NDArray[np.float64],
+    is_event: NDArray[np.bool_],
+    day: NDArray[np.int64],
+    member: int,
+    share: float,
+    price: float,
+    limit_kwh: float,
+) -> CurtailableData:
+    return CurtailableData(
+        member=member,
+        wanted_kw=share * demand_kw[member],
+        is_open=is_event,
+        discomfort_eur_per_kwh=price,
+        day=day,
+        limit_kwh=np.full(int(day.max()) + 1, limit_kwh),
+    )
 
 
 def _battery(member: int, capacity_kwh: float, soc_kwh: float) -> BatteryData:

@@ -16,7 +16,7 @@ from models.profiles.profiles import EvSession
 from tests.benchmarks.closed_loop import Judged, Optimum, find_optimum, judge, with_fine_steps, without_equity
 from tests.benchmarks.loop_course import RollingLoop
 from tests.benchmarks.loop_figures import cost_window, reduction_share
-from tests.benchmarks.loop_foresight import Foresight, find_ev, needed_until
+from tests.benchmarks.loop_foresight import Foresight, find_ev, needed_until, with_true_interval, with_true_powers
 from tests.benchmarks.loop_hindsight import (
     HindsightError,
     flows_of,
@@ -169,6 +169,26 @@ def test_a_session_that_nothing_is_known_of_needs_nothing(world: World) -> None:
         energy_needed_kwh=9.0,
     )
     assert remaining_kwh(past, world.history.end_states, world.start_utc) == 0.0
+
+
+def test_with_the_interval_known_only_its_own_step_is_true_and_nothing_is_kept_free(world: World) -> None:
+    loop = RollingLoop(world, HighsSolver(), Foresight.FORECAST)
+    usual = loop.look_ahead(world.start_utc)
+    known, true = with_true_interval(world, usual), with_true_powers(world, usual)
+    for which in ("demand", "pv"):
+        found, forecast, truth = (getattr(one, which).mean_kw for one in (known, usual, true))
+        assert np.array_equal(found[:, 0], truth[:, 0])
+        assert np.array_equal(found[:, 1:], forecast[:, 1:])
+    assert not np.array_equal(usual.demand.mean_kw[:, 0], true.demand.mean_kw[:, 0])
+    assert usual.peak_reserve_kw.any()
+    assert not known.peak_reserve_kw.any()
+    assert not true.peak_reserve_kw.any()
+
+
+def test_no_price_opens_an_event_so_that_every_course_serves_the_same_demand(world: World) -> None:
+    assert any(member.curtailable_loads for member in build_world(6, 1, 2).site.members)
+    loop = RollingLoop(world, HighsSolver(), Foresight.PERFECT)
+    assert loop.look_ahead(world.start_utc).events == ()
 
 
 def test_the_share_of_a_reduction_is_one_at_the_bound_and_none_where_nothing_can_be_reduced() -> None:

@@ -31,6 +31,32 @@ def test_another_seed_gives_another_community() -> None:
     assert compose_description(12, 1)["members"] != compose_description(12, 2)["members"]
 
 
+@given(st.integers(1, 100), st.integers(0, 2**32))
+def test_curtailable_loads_leave_everything_else_of_a_seeds_community_as_it_is(members: int, seed: int) -> None:
+    whole = compose_description(members, seed)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("config.composition._add_curtailable", lambda _people, _rng: None)
+        without = compose_description(members, seed)
+    held = [member.pop("curtailable_loads", []) for member in whole["members"]]
+    for gateway in whole["gateways"]:
+        gateway["devices"] = [device for device in gateway["devices"] if device["kind"] != "curtailable_load"]
+    assert whole == without
+    assert sum(map(len, held)) == max(1, int(0.3 * members + 0.5))
+
+
+def test_curtailable_loads_differ_from_seed_to_seed_and_from_home_to_home() -> None:
+    def loads(seed: int) -> list[tuple[str, str, float]]:
+        return [
+            (member.id, load.id, load.discomfort_eur_per_kwh)
+            for member in compose_site(30, seed).members
+            for load in member.curtailable_loads
+        ]
+
+    assert loads(1) != loads(2)
+    assert len({name for _, name, _ in loads(1)}) == 3
+    assert len({discomfort for _, _, discomfort in loads(1)}) == 3
+
+
 def counts(site: Site) -> tuple[int, int, int, int]:
     members = site.members
     return (
@@ -79,9 +105,15 @@ def test_the_demo_runs_on_slow_telemetry_and_long_setpoints() -> None:
 
 
 def test_a_gateway_has_a_device_for_everything_its_member_owns() -> None:
-    member = {"id": "m07", "pv_kwp": 5.0, "batteries": [{"id": "bat"}], "evs": [{"id": "ev"}]}
+    member = {
+        "id": "m07",
+        "pv_kwp": 5.0,
+        "batteries": [{"id": "bat"}],
+        "evs": [{"id": "ev"}],
+        "curtailable_loads": [{"id": "boiler"}],
+    }
     kinds = [(device["id"], device["kind"]) for device in describe_gateway(member)["devices"]]
-    assert kinds == [("meter", "meter"), ("pv", "pv"), ("bat", "battery"), ("ev", "ev")]
+    assert kinds == [("meter", "meter"), ("pv", "pv"), ("bat", "battery"), ("ev", "ev"), ("boiler", "curtailable_load")]
 
 
 @pytest.mark.parametrize("members", [0, -1, 2001])

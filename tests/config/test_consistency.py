@@ -4,36 +4,10 @@ from typing import Any
 
 import pytest
 
-from config.composition import compose_description
-from config.consistency import check_consistency
 from config.errors import Severity
-from config.flaw import path_text
 from config.schema import Site
 from config.timing import window_length_min
-
-
-def community(members: int = 3) -> dict[str, Any]:
-    """Plain members with nothing but a meter each."""
-    data = compose_description(members, seed=1)
-    data["members"] = [{"id": f"m{k}"} for k in range(members)]
-    data["gateways"] = [
-        {"id": f"g{k}", "devices": [{"id": "meter", "kind": "meter", "member": f"m{k}"}]} for k in range(members)
-    ]
-    return data
-
-
-def flaws_of(data: dict[str, Any]) -> list[tuple[Severity, str, str]]:
-    return [
-        (flaw.severity, path_text(flaw.location), flaw.found) for flaw in check_consistency(Site.model_validate(data))
-    ]
-
-
-def errors_of(data: dict[str, Any]) -> list[tuple[str, str]]:
-    return [(path, found) for severity, path, found in flaws_of(data) if severity is Severity.ERROR]
-
-
-def warnings_of(data: dict[str, Any]) -> list[tuple[str, str]]:
-    return [(path, found) for severity, path, found in flaws_of(data) if severity is Severity.WARNING]
+from tests.config.plain_community import community, errors_of, flaws_of, warnings_of
 
 
 def test_plain_members_with_a_meter_each_are_consistent() -> None:
@@ -125,6 +99,15 @@ def test_tier_weights_lie_within_the_by_laws_range(changes: dict[str, Any], foun
     data = community()
     data["by_law"] |= changes
     assert errors_of(data) == found
+
+
+@pytest.mark.parametrize("costs, is_odd", [([], False), ([40.0, 60.0, 60.0], False), ([60.0, 40.0], True)])
+def test_reference_costs_rise_with_the_number_of_persons(costs: list[float], is_odd: bool) -> None:
+    data = community()
+    data["by_law"]["reference_cost_eur_per_month"] = costs
+    assert errors_of(data) == []
+    place = ("by_law.reference_cost_eur_per_month", "costs that fall from one number of persons to a larger one")
+    assert warnings_of(data) == ([place] if is_odd else [])
 
 
 @pytest.mark.parametrize(

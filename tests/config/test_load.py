@@ -71,7 +71,7 @@ def test_a_key_that_occurs_twice_is_an_error() -> None:
     text = (SITES / "six.yaml").read_text(encoding="utf-8").replace("version: 1", "interval_min: 5\nversion: 1")
     findings = parse_site(text, SITES).findings
     assert [finding.path for finding in findings] == ["interval_min"]
-    assert findings[0].found == "the key a second time, first in line 4"
+    assert findings[0].found == "the key a second time, first in line 5"
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,16 @@ from tests.config.site_edits import SITES, example, findings_after, only_finding
         ("members.0.evs.0.capacity_kwh", 5200, "members[0].evs[0].capacity_kwh", "5200 Wh is 5.2 kWh"),
         ("members.0.pv_kwp", 840, "members[0].pv_kwp", "840 Wp is 0.84 kWp"),
         ("members.4.shiftable_loads.0.power_kw", 800, "members[4].shiftable_loads[0].power_kw", "800 W is 0.8 kW"),
+        ("members.0.curtailable_loads.0.power_kw", 2500,
+         "members[0].curtailable_loads[0].power_kw", "2500 W is 2.5 kW"),
+        ("members.0.curtailable_loads.0.typical_share_frac", 40,
+         "members[0].curtailable_loads[0].typical_share_frac", "40 % is 0.4"),
+        ("members.0.curtailable_loads.0.discomfort_eur_per_kwh", 30,
+         "members[0].curtailable_loads[0].discomfort_eur_per_kwh", "30 cents is 0.3"),
+        ("members.0.curtailable_loads.0.limit_kwh", 2, "members[0].curtailable_loads[0].limit_kwh",
+         "did you mean limit_kwh_per_day?"),
+        ("demand_response.shortfall_eur_per_kwh", 150, "demand_response.shortfall_eur_per_kwh", "150 cents is 1.5"),
+        ("demand_response.shortfall", 1, "demand_response.shortfall", "did you mean shortfall_eur_per_kwh?"),
         ("members.0.batteries.0.soc_min_frac", 95, "members[0].batteries[0].soc_min_frac", "95 % is 0.95"),
         ("by_law.solidarity_frac", "10 %", "by_law.solidarity_frac", "write 0.1, as a fraction"),
         ("members.0.pv_kwp", "8,4", "members[0].pv_kwp", "write 8.4, with a decimal point"),
@@ -74,6 +84,12 @@ def test_a_common_slip_gets_its_place_and_a_hint(path: str, value: object, place
         ("gateways.3.devices.0.member", "m40", "gateways[3].devices[0].member", "one of the 6 members"),
         ("gateways.3.devices.0.kind", "pv", "gateways[3].devices[0]", "pv_kwp is above 0"),
         ("gateways.0.devices.2.asset", "akku", "gateways[0].devices[2].asset", "m01's batteries: bat"),
+        ("gateways.4.devices.2.asset", "washer", "gateways[4].devices[2].asset", "m05's curtailable_loads: boiler"),
+        ("gateways.3.devices.0.kind", "curtailable_load", "gateways[3].devices[0]",
+         "curtailable_load devices, and only for them"),
+        ("demand_response.price_threshold_std", -1, "demand_response.price_threshold_std", "from 0 to 10"),
+        ("members.4.curtailable_loads.0.limit_kwh_per_day", -1, "members[4].curtailable_loads[0].limit_kwh_per_day",
+         "from 0 to 1000"),
         ("members.0.batteries.0.soc_max_frac", 0.05, "members[0].batteries[0].soc_min_frac", "below soc_max_frac"),
         ("members.0.evs.0.charge_min_kw", 12, "members[0].evs[0].charge_min_kw", "at most charge_limit_kw (11)"),
         ("members.0.evs.0.typical_daily_kwh", 60, "members[0].evs[0].typical_daily_kwh", "at most capacity_kwh"),
@@ -116,6 +132,9 @@ def test_what_does_not_fit_is_found_at_its_place(path: str, value: object, place
         ("community.export_limit_kw", 10, "community.export_limit_kw"),
         ("members.0.evs.0.charge_limit_kw", 22, "members[0].evs[0].charge_limit_kw"),
         ("members.0.income_eur_per_month", 51000, "members[0].income_eur_per_month"),
+        ("members.0.curtailable_loads.0.power_kw", 18, "members[0].curtailable_loads[0].power_kw"),
+        ("members.0.curtailable_loads.0.discomfort_eur_per_kwh", 0.1,
+         "members[0].curtailable_loads[0].discomfort_eur_per_kwh"),
         ("tariff.import_price", {"kind": "flat", "price_eur_per_kwh": 0.1}, "tariff.export_price"),
         ("tariff.import_price.windows.1", {"start": "18:00", "end": "19:00", "price_eur_per_kwh": 1, "days": ["mon"]},
          "tariff.import_price.windows[1]"),
@@ -155,5 +174,9 @@ def test_other_currencies_have_other_magnitudes() -> None:
     def edit(data: dict[str, Any]) -> None:
         data["community"]["currency"] = "JPY"
         data["tariff"]["import_price"] = {"kind": "flat", "price_eur_per_kwh": 31.0}
+        for member in data["members"]:
+            for load in member.get("curtailable_loads", ()):
+                load["discomfort_eur_per_kwh"] = 35.0
+        data["demand_response"]["shortfall_eur_per_kwh"] = 160.0
 
     assert findings_after(edit) == []

@@ -15,6 +15,7 @@ PV = DeviceKey(gateway="g1", device="pv")
 BATTERY = DeviceKey(gateway="g1", device="battery")
 EV = DeviceKey(gateway="g1", device="ev")
 WASHER = DeviceKey(gateway="g1", device="washer")
+BOILER = DeviceKey(gateway="g1", device="boiler")
 COMMUNITY = DeviceKey(gateway="grid", device="meter")
 
 
@@ -45,6 +46,7 @@ def example_site() -> Site:
                             "window_end": "20:00",
                         }
                     ],
+                    "curtailable_loads": [{"id": "c1", "power_kw": 3.0}],
                 }
             ],
             "gateways": [
@@ -56,6 +58,7 @@ def example_site() -> Site:
                         {"id": "battery", "kind": "battery", "member": "m1", "asset": "b1"},
                         {"id": "ev", "kind": "ev", "member": "m1", "asset": "e1"},
                         {"id": "washer", "kind": "shiftable_load", "member": "m1", "asset": "w1"},
+                        {"id": "boiler", "kind": "curtailable_load", "member": "m1", "asset": "c1"},
                     ],
                 },
                 {"id": "grid", "devices": [{"id": "meter", "kind": "community_meter"}]},

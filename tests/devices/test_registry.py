@@ -12,6 +12,7 @@ from models.domain.errors import DeviceError
 from models.domain.telemetry import DeviceKey, Reading
 from tests.devices.example_site import (
     BATTERY,
+    BOILER,
     COMMUNITY,
     EV,
     METER,
@@ -30,10 +31,10 @@ def _reading(device: DeviceKey, **fields: Any) -> Reading:
 
 
 def test_every_device_of_the_site_file_is_registered_in_its_order() -> None:
-    assert [device.key for device in REGISTRY] == [METER, PV, BATTERY, EV, WASHER, COMMUNITY]
-    assert len(REGISTRY) == 6
+    assert [device.key for device in REGISTRY] == [METER, PV, BATTERY, EV, WASHER, BOILER, COMMUNITY]
+    assert len(REGISTRY) == 7
     assert REGISTRY.site_id == "elm"
-    assert [device.member for device in REGISTRY] == ["m1"] * 5 + [None]
+    assert [device.member for device in REGISTRY] == ["m1"] * 6 + [None]
 
 
 def test_an_unknown_address_is_not_found() -> None:
@@ -50,6 +51,7 @@ def test_an_unknown_address_is_not_found() -> None:
         (EV, [0.0, 1.4, 11.0], [1.0, 11.1, -1.4]),
         (PV, [0.0, -8.0, -9.6], [0.1, -9.7]),
         (WASHER, [0.0, 2.0], [2.1, -0.1]),
+        (BOILER, [0.0, 0.004, 3.0], [3.001, -0.001]),
         (METER, [], [0.0, 1.0]),
         (COMMUNITY, [], [0.0]),
     ],
@@ -88,6 +90,11 @@ def test_setpoints_are_allowed_within_the_rating_only(
         (PV, {"available_kw": -0.1}, "available_kw"),
         (WASHER, {"power_kw": 2.4, "is_running": True, "remaining_s": 60.0}, None),
         (WASHER, {"power_kw": 2.6}, "power_kw"),
+        (BOILER, {"power_kw": 3.6, "import_kwh_total": 5.0, "export_kwh_total": 0.0}, None),
+        (BOILER, {"power_kw": 3.8}, "power_kw"),
+        (BOILER, {"power_kw": -0.2}, "power_kw"),
+        (BOILER, {"is_requested": True}, "is_requested: not said by a curtailable_load"),
+        (BOILER, {"soc_frac": 0.5}, "soc_frac: not said by a curtailable_load"),
         (WASHER, {"departure_utc": START_UTC}, "departure_utc: not said by a shiftable_load"),
     ],
 )
@@ -110,6 +117,7 @@ def test_every_allowed_setpoint_is_a_credible_reading_too(power_kw: float) -> No
         ({"id": "x", "kind": "meter", "member": "nobody"}, "no member 'nobody'"),
         ({"id": "x", "kind": "battery", "member": "m1", "asset": "b9"}, "no battery 'b9'"),
         ({"id": "x", "kind": "ev", "member": "m1", "asset": "b1"}, "no ev 'b1'"),
+        ({"id": "x", "kind": "curtailable_load", "member": "m1", "asset": "w1"}, "no curtailable_load 'w1'"),
         ({"id": "meter", "kind": "meter", "member": "m1"}, "two devices have the address grid/meter"),
     ],
 )

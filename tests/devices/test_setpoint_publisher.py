@@ -20,7 +20,7 @@ from devices.virtual_loop import run_virtual
 from models.domain.errors import DeviceError
 from models.domain.setpoint import Acknowledgement, Outcome, Setpoint
 from models.domain.telemetry import DeviceKey, Drop
-from tests.devices.example_site import BATTERY, EV, METER, START_UTC, example_registry
+from tests.devices.example_site import BATTERY, BOILER, EV, METER, START_UTC, example_registry
 from tests.devices.test_setpoint_tracker import answer, setpoint
 
 REGISTRY = example_registry()
@@ -116,6 +116,8 @@ def test_what_is_open_when_the_publisher_is_left_ends_as_expired() -> None:
         (BATTERY, float("inf"), "asks for inf kW"),
         (EV, 1.0, "0 or at least 1.4 kW"),
         (EV, -2.0, "accepted is 0.0 to 11.0 kW"),
+        (BOILER, 3.1, "3.1 kW; accepted is 0.0 to 3.0 kW"),
+        (BOILER, -0.1, "accepted is 0.0 to 3.0 kW"),
         (METER, 1.0, "takes no setpoints"),
         (DeviceKey("g9", "battery"), 1.0, "g9/battery"),
     ],
@@ -179,7 +181,7 @@ def test_acknowledgements_that_fit_nothing_are_counted_by_reason_and_end_nothing
 
 STEPS = st.lists(
     st.tuples(
-        st.sampled_from([BATTERY, EV]),
+        st.sampled_from([BATTERY, EV, BOILER]),
         st.floats(0.5, 90.0),
         st.sampled_from(["accept", "refuse", "accept twice", "silent", "late"]),
         st.floats(0.0, 40.0),
@@ -214,7 +216,22 @@ def test_every_setpoint_ends_in_exactly_one_outcome(steps: list[tuple[DeviceKey,
     assert scene.publisher.outcomes[Outcome.EXPIRED] == deeds.count("silent") + deeds.count("late")
 
 
-@given(st.floats(), st.sampled_from([BATTERY, EV]))
+def test_a_cap_goes_out_and_ends_with_what_the_load_applied() -> None:
+    cap = replace(setpoint(1, device=BOILER), power_kw=0.75)
+
+    async def story(scene: Scene, _: VirtualClock) -> None:
+        assert await scene.publisher.publish(cap)
+        scene.answers(replace(answer(cap), applied_kw=40.0))
+        assert scene.outcomes == []
+        scene.answers(answer(cap))
+
+    scene = play(story)
+    assert decode_setpoint(scene.bus.sent[0].payload, BOILER) == cap
+    assert scene.outcomes == [Outcome.ACKNOWLEDGED]
+    assert scene.publisher.drops[Drop.OUTSIDE_RATING] == 1
+
+
+@given(st.floats(), st.sampled_from([BATTERY, EV, BOILER]))
 def test_no_power_outside_the_rating_is_ever_sent(power_kw: float, device: DeviceKey) -> None:
     async def story(scene: Scene, _: VirtualClock) -> None:
         order = replace(setpoint(1, device=device), power_kw=power_kw)

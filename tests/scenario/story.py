@@ -22,7 +22,7 @@ from devices.market_messages import encode_market
 from devices.simulator.community import SimulatedCommunity
 from devices.simulator.home_state import NOTHING_KNOWN
 from devices.virtual_loop import run_virtual
-from models.domain.market import LimitNotice, PriceNotice
+from models.domain.market import EventNotice, LimitNotice, PriceNotice
 from models.profiles.profiles import CommunityProfile, EvSession
 from tests.controller.loop.neighbours import START, at
 from tests.scenario.control_room import Broker, ControlRoom, Line
@@ -127,6 +127,23 @@ class Story:
         topic = f"commonwatt/v1/{self._site.community.id}/market/limit"
         return self._then(lambda room: room.broker.deliver(topic, encode_market(notice)))
 
+    def hears_event(
+        self, begin: float, end: float, power_kw: float | None = None, *, name: str = "e1", is_cancelled: bool = False
+    ) -> Self:
+        """A demand-response event from one minute to another, or that it is called off."""
+        notice = EventNotice(
+            ts_utc=at(self._minute),
+            valid_from_utc=at(self._minute),
+            kind="shed",
+            start_utc=at(begin),
+            end_utc=at(end),
+            power_kw=power_kw,
+            event_id=name,
+            is_cancelled=is_cancelled,
+        )
+        topic = f"commonwatt/v1/{self._site.community.id}/market/event"
+        return self._then(lambda room: room.broker.deliver(topic, encode_market(notice)))
+
     def hears(self, topic: str, payload: bytes) -> Self:
         """Somebody says something on the broker."""
         return self._then(lambda room: room.broker.deliver(topic, payload))
@@ -164,6 +181,10 @@ class Story:
 
         minute = self._minute
         return self._then(look)
+
+    def until(self, minute: float) -> Self:
+        """Time passes."""
+        return self.at(minute)._then(lambda _: None)
 
     def expect_that(self, look: Callable[[ControlRoom], None]) -> Self:
         """Anything else that must be so by now; the function asserts it."""

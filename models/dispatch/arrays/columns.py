@@ -12,6 +12,7 @@ from models.dispatch.bounds import (
     LIMIT_SLACK,
     bound_access_missing_kwh,
     bound_ev_surplus_kwh,
+    bound_event_excess_kw,
     bound_peak_kw,
     bound_shared_kw,
     bound_soc_kwh,
@@ -47,10 +48,12 @@ class Columns:
     ev_shortfall: IntArray
     ev_surplus: IntArray
     start: IntArray
+    cut: IntArray
     shared: IntArray
     community_import: IntArray
     community_export: IntArray
     peak: IntArray
+    event_excess: IntArray
     burden: IntArray
     """[1]"""
     access_missing: IntArray
@@ -62,9 +65,17 @@ class Columns:
     skipped: IntArray
     unserved_share: IntArray
 
-    def with_totals(self, *, community_import: IntArray, community_export: IntArray, peak: IntArray) -> Columns:
+    def with_totals(
+        self, *, community_import: IntArray, community_export: IntArray, peak: IntArray, event_excess: IntArray
+    ) -> Columns:
         """The same with the community's totals."""
-        return replace(self, community_import=community_import, community_export=community_export, peak=peak)
+        return replace(
+            self,
+            community_import=community_import,
+            community_export=community_export,
+            peak=peak,
+            event_excess=event_excess,
+        )
 
 
 def option_mask(problem: DispatchProblem) -> BoolArray:
@@ -97,6 +108,7 @@ def add_columns(builder: ProgramBuilder, problem: DispatchProblem, facts: Facts,
         community_import=add("community_import", facts.has_grid, most_in + spare),
         community_export=add("community_export", facts.has_grid, most_out),
         peak=add("peak", has_peak, bound_peak_kw(problem, facts) + spare, problem.peak_floor_kw),
+        event_excess=add("event_excess", structure.event, bound_event_excess_kw(problem, facts) + spare),
         burden=add("burden", has_burden, np.full(1, BURDEN_LIMIT_EUR), np.full(1, -BURDEN_LIMIT_EUR)),
         access_missing=add("access_missing", facts.is_access, bound_access_missing_kwh(facts)),
         excess=add("excess", structure.excess, slack),
@@ -112,7 +124,7 @@ def add_columns(builder: ProgramBuilder, problem: DispatchProblem, facts: Facts,
 def add_device_columns(
     builder: ProgramBuilder, problem: DispatchProblem, facts: Facts, structure: Structure
 ) -> Columns:
-    """Columns of batteries, cars, runs and curtailment; every other family has none."""
+    """Columns of batteries, cars, runs, loads held back and curtailed PV; every other family has none."""
     storage, add = facts.storage, builder.add_columns
     every = np.ones(storage.charge_limit_kw.shape, dtype=np.bool_)
     soc_lower, soc_upper = bound_soc_kwh(problem, facts, is_elastic=structure.is_elastic)
@@ -130,6 +142,7 @@ def add_device_columns(
         "ev_surplus": add("ev_surplus", evs, bound_ev_surplus_kwh(problem, facts)),
         "start": add("start", option_mask(problem), one, integer=True),
         "curtail": add("curtail", structure.curtail, facts.curtail_limit_kw),
+        "cut": add("cut", structure.cut, facts.cut_limit_kw),
     }
     return Columns(**(absent | present))
 

@@ -8,8 +8,10 @@ import numpy as np
 
 from models.dispatch.arrays.objectives import put_member_costs
 from models.dispatch.bounds import mean_income_eur
+from models.dispatch.curtailment import find_targets_kw, load_owners
 from models.dispatch.facts import Facts, device_owners
 from models.dispatch.layout import NONE
+from models.dispatch.reserve import reserves_kw
 from models.dispatch.structure import Structure, metered_share
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ def add_community_rows(
     add_totals(builder, facts, columns)
     add_limits(builder, problem, structure, columns)
     add_peak(builder, problem, structure, columns)
+    add_events(builder, problem, structure, columns)
     add_burden(builder, problem, facts, columns)
     add_access(builder, problem, facts, columns)
     if structure.is_elastic:
@@ -75,10 +78,18 @@ def add_peak(builder: ProgramBuilder, problem: DispatchProblem, structure: Struc
     """Twin of ``community.add_peak``."""
     share, metered_kw = np.ones(structure.peak_row.shape), np.zeros(structure.peak_row.shape)
     share[0], metered_kw[0] = metered_share(problem)
-    rows = builder.add_rows("peak_of", structure.peak_row, -INF, -metered_kw)
+    rows = builder.add_rows("peak_of", structure.peak_row, -INF, -metered_kw - share * reserves_kw(problem))
     builder.put(rows, columns.community_import, share)
     builder.put(rows, columns.community_export, -share)
     builder.put(rows, columns.peak[problem.peak_period], -1.0)
+
+
+def add_events(builder: ProgramBuilder, problem: DispatchProblem, structure: Structure, columns: Columns) -> None:
+    """Twin of ``community.add_events``."""
+    rows = builder.add_rows("event_of", structure.event, -INF, find_targets_kw(problem))
+    builder.put(rows, columns.community_import, 1.0)
+    builder.put(rows, columns.community_export, -1.0)
+    builder.put(rows, columns.event_excess, -1.0)
 
 
 def add_burden(builder: ProgramBuilder, problem: DispatchProblem, facts: Facts, columns: Columns) -> None:
@@ -105,6 +116,7 @@ def add_access(builder: ProgramBuilder, problem: DispatchProblem, facts: Facts, 
     for s, run in enumerate(problem.runs):
         options = run.option_kw.shape[0]
         builder.put(rows[run_owner[s]], columns.start[s, :options], -alpha * (run.option_kw @ step_h))
+    builder.put(rows[load_owners(problem)][:, None], columns.cut, alpha * step_h)
     some = builder.add_rows("renewable_some", columns.renewable_buy != NONE, -INF, 0.0)
     most = builder.add_rows("renewable_most", columns.renewable_sell != NONE, -INF, 0.0)
     every = builder.add_rows("renewable_all", (columns.renewable_buy != NONE).any(axis=0), -INF, 0.0)

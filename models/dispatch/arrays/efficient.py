@@ -19,10 +19,17 @@ import numpy as np
 
 from models.dispatch.arrays.builder import ProgramBuilder, WrittenProgram
 from models.dispatch.arrays.columns import Columns, add_device_columns
-from models.dispatch.arrays.community_rows import add_limits, add_peak
-from models.dispatch.arrays.member_rows import add_ev, add_runs, add_storage, put_devices
-from models.dispatch.arrays.objectives import device_terms, peak_floor_eur, put_throughput
-from models.dispatch.bounds import bound_peak_kw
+from models.dispatch.arrays.community_rows import add_events, add_limits, add_peak
+from models.dispatch.arrays.member_rows import add_ev, add_runs, add_storage, put_days, put_devices
+from models.dispatch.arrays.objectives import (
+    device_terms,
+    discomfort_term,
+    peak_floor_eur,
+    put_readiness,
+    put_throughput,
+)
+from models.dispatch.bounds import bound_event_excess_kw, bound_peak_kw
+from models.dispatch.curtailment import load_owners
 from models.dispatch.facts import SIGN_KW, Facts, device_owners
 from models.dispatch.solvers.protocol import Objective
 from models.dispatch.structure import decide_structure
@@ -66,6 +73,7 @@ def write_efficient(problem: DispatchProblem, facts: Facts) -> WrittenProgram:
         community_import=builder.add_columns("net_in", facts.has_grid, facts.natural_intake_kw.sum(axis=0)),
         community_export=builder.add_columns("net_out", facts.has_grid, facts.natural_outlet_kw.sum(axis=0)),
         peak=builder.add_columns("peak", has_peak, bound_peak_kw(problem, facts), problem.peak_floor_kw),
+        event_excess=builder.add_columns("event_excess", structure.event, bound_event_excess_kw(problem, facts)),
     )
     taken_row = builder.add_rows("taken", has_taken, facts.fixed_kw, INF)
     has_range = facts.is_flexible & (tight_out | (tight_in & ~has_taken))
@@ -82,11 +90,14 @@ def write_efficient(problem: DispatchProblem, facts: Facts) -> WrittenProgram:
     for rows, sign in ((taken_row, -1.0), (range_row, 1.0), (by_step, -1.0)):
         put_devices(builder, problem, rows, columns, sign)
         builder.put(rows[owner], columns.discharge, -sign)
+        builder.put(rows[load_owners(problem)], columns.cut, -sign)
     add_storage(builder, problem, facts, structure, columns)
     add_ev(builder, problem, structure, columns)
     add_runs(builder, problem, columns)
+    put_days(builder, problem, structure, columns)
     add_limits(builder, problem, structure, columns)
     add_peak(builder, problem, structure, columns)
+    add_events(builder, problem, structure, columns)
     _put_cost(builder, problem, facts, columns, taken)
     return builder.build()
 
@@ -113,16 +124,20 @@ def _put_cost(
     builder.cost(name, columns.discharge, -by_member[battery_owner])
     builder.cost(name, columns.ev_charge, by_member[ev_owner])
     builder.cost(name, columns.curtail, by_member)
+    builder.cost(name, columns.cut, -by_member[load_owners(problem)])
     for s, run in enumerate(problem.runs):
         options = run.option_kw.shape[0]
         builder.cost(name, columns.start[s, :options], run.option_kw @ by_member[run_owner[s]])
-    for _, column, price in device_terms(problem, columns.discharge, columns.soc, columns.ev_shortfall):
+    terms = device_terms(problem, columns.discharge, columns.soc, columns.ev_shortfall)
+    for _, column, price in (*terms, discomfort_term(problem, columns.cut)):
         builder.cost(name, column, price)
     builder.cost(name, columns.peak, problem.peak_charge_eur_per_kw)
+    builder.cost(name, columns.event_excess, step_h * problem.event_shortfall_eur_per_kwh)
     cost = builder.vector(name)
     builder.cost(Objective.EFFICIENCY, np.arange(builder.column_count), cost)
     builder.add_offset(Objective.EFFICIENCY, builder.offset(name))
     put_throughput(builder, problem, columns, Objective.EFFICIENCY)
+    put_readiness(builder, problem, columns, Objective.EFFICIENCY)
 
 
 def price_marginal_kwh(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from models.dispatch.arrays.lift import find_nets_kw, share_out
+from models.dispatch.arrays.lift import NET_KW, find_nets_kw, share_out
+from models.dispatch.curtailment import event_excess_kw
 from models.dispatch.facts import SIGN_KW, Facts
 from models.dispatch.layout import locate
 from models.dispatch.readback import read_devices
@@ -24,6 +26,30 @@ def share_efficient(problem: DispatchProblem, facts: Facts, small: WrittenProgra
     what is given goes through the pool; the larger side is shared out, highest weights first.
     """
     net_kw = find_nets_kw(problem, facts, small, x)
+    trades = share_nets(problem, facts, net_kw)
+    devices = read_devices(problem, locate(problem, small.columns, {}), x)
+    return Schedule(
+        **trades,
+        unserved_kw=np.zeros(net_kw.shape),
+        event_excess_kw=event_excess_kw(problem, trades["import_kw"], trades["export_kw"]),
+        **devices,
+    )
+
+
+def keep_one_side(problem: DispatchProblem, facts: Facts, schedule: Schedule) -> Schedule:
+    """The same devices, with every member's trades netted and the pool shared out anew.
+
+    No connection carries more than before. F is the same or less wherever sharing is on, or p+ is at least p-.
+    """
+    net_kw = schedule.import_kw + schedule.buy_kw - schedule.export_kw - schedule.sell_kw
+    net_kw[np.abs(net_kw) < NET_KW] = 0.0
+    trades = share_nets(problem, facts, net_kw)
+    excess_kw = event_excess_kw(problem, trades["import_kw"], trades["export_kw"])
+    return replace(schedule, **trades, event_excess_kw=excess_kw)
+
+
+def share_nets(problem: DispatchProblem, facts: Facts, net_kw: FloatArray) -> dict[str, Any]:
+    """Imports, exports, purchases and sales [N, T] of members on one side each, by field of a schedule [kW]."""
     taken_kw, given_kw = np.maximum(net_kw, 0.0), np.maximum(-net_kw, 0.0)
     buy_kw, sell_kw = np.zeros(net_kw.shape), np.zeros(net_kw.shape)
     nobody = np.zeros(net_kw.shape[0], dtype=np.bool_)
@@ -37,12 +63,4 @@ def share_efficient(problem: DispatchProblem, facts: Facts, small: WrittenProgra
         rationed = np.where(served, plenty[:, step], 0.0)
         rationed[marginal] = min(quota - float(rationed.sum()), float(plenty[marginal, step]))
         buy_kw[:, step], sell_kw[:, step] = (rationed, scarce[:, step]) if is_importing else (scarce[:, step], rationed)
-    devices = read_devices(problem, locate(problem, small.columns, {}), x)
-    return Schedule(
-        import_kw=taken_kw - buy_kw,
-        export_kw=given_kw - sell_kw,
-        buy_kw=buy_kw,
-        sell_kw=sell_kw,
-        unserved_kw=np.zeros(net_kw.shape),
-        **devices,
-    )
+    return {"import_kw": taken_kw - buy_kw, "export_kw": given_kw - sell_kw, "buy_kw": buy_kw, "sell_kw": sell_kw}

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from models.dispatch.curtailment import sum_by_member
 from models.dispatch.facts import Facts, device_owners
 from models.dispatch.layout import NONE, gather
 from models.dispatch.solvers.protocol import Basis, BasisStatus
@@ -100,7 +101,7 @@ def find_nets_kw(problem: DispatchProblem, facts: Facts, small: WrittenProgram, 
     """[N, T] net positions at the optimum."""
     battery_owner, ev_owner, run_owner = device_owners(problem)
     columns = small.columns
-    net_kw = facts.fixed_kw + gather(x, columns["curtail"])
+    net_kw = facts.fixed_kw + gather(x, columns["curtail"]) - sum_by_member(problem, gather(x, columns["cut"]))
     np.add.at(net_kw, battery_owner, gather(x, columns["charge"]) - gather(x, columns["discharge"]))
     np.add.at(net_kw, ev_owner, gather(x, columns["ev_charge"]))
     for s, run in enumerate(problem.runs):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from models.dispatch.curtailment import day_limits_kwh, load_days, load_owners
 from models.dispatch.facts import Facts, device_owners
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def add_member_rows(
     add_storage(builder, problem, facts, structure, columns)
     add_ev(builder, problem, structure, columns)
     add_runs(builder, problem, columns)
+    add_cuts(builder, problem, structure, columns)
     soc_low = builder.add_rows("soc_low", structure.outside, facts.storage.soc_lower_kwh, INF)
     soc_high = builder.add_rows("soc_high", structure.outside, -INF, facts.storage.soc_upper_kwh)
     for rows, slack, sign in ((soc_low, columns.below, 1.0), (soc_high, columns.above, -1.0)):
@@ -66,6 +68,7 @@ def add_balance(
         builder.put(rows, column, -1.0)
     put_devices(builder, problem, rows, columns, -1.0)
     builder.put(rows[battery_owner], columns.discharge, 1.0)
+    builder.put(rows[load_owners(problem)], columns.cut, 1.0)
 
 
 def add_side(
@@ -156,3 +159,19 @@ def add_runs(builder: ProgramBuilder, problem: DispatchProblem, columns: Columns
     rows = builder.add_rows("run_start", np.ones(len(problem.runs), dtype=np.bool_), 1.0, 1.0)
     builder.put(rows[:, None], columns.start, 1.0)
     builder.put(rows, columns.skipped, 1.0)
+
+
+def add_cuts(builder: ProgramBuilder, problem: DispatchProblem, structure: Structure, columns: Columns) -> None:
+    """Twin of ``constraints.add_cuts``."""
+    owner = load_owners(problem)
+    put_days(builder, problem, structure, columns)
+    served = builder.add_rows("served", structure.served, -INF, problem.demand_kw)
+    builder.put(served, columns.unserved, 1.0)
+    builder.put(served[owner], columns.cut, 1.0)
+
+
+def put_days(builder: ProgramBuilder, problem: DispatchProblem, structure: Structure, columns: Columns) -> None:
+    """sum_(t in day) h_t cut_ct <= limit of the day."""
+    days = load_days(problem)
+    rows = builder.add_rows("cut_day", structure.cut_day, -INF, day_limits_kwh(problem))
+    builder.put(rows[np.arange(days.shape[0])[:, None], days], columns.cut, problem.step_h)

@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from models.dispatch.curtailment import discomfort_prices_eur_per_kwh, load_owners
 from models.dispatch.facts import Facts, device_owners
 from models.dispatch.prices import (
     EXCESS_PRICE,
     OUTSIDE_PRICE,
+    READINESS_EUR_PER_KWH_H,
     SHARE_PRICE,
     SKIPPED_PRICE,
+    TAIL_EXCESS_PRICE,
     THROUGHPUT_EUR_PER_KWH,
     UNSERVED_PRICE,
 )
@@ -84,6 +87,11 @@ def device_terms(
     ]
 
 
+def discomfort_term(problem: DispatchProblem, cut: IntArray) -> tuple[IntArray, IntArray, FloatArray]:
+    """Twin of ``objective.discomfort_eur``: (owner of each row, columns, EUR per kW)."""
+    return load_owners(problem), cut, discomfort_prices_eur_per_kwh(problem)[:, None] * problem.step_h
+
+
 def add_objectives(
     builder: ProgramBuilder, problem: DispatchProblem, facts: Facts, structure: Structure, columns: Columns
 ) -> int:
@@ -95,6 +103,7 @@ def add_objectives(
     builder.cost(Objective.EFFICIENCY, np.arange(builder.column_count), cost)
     builder.add_offset(Objective.EFFICIENCY, -peak_floor_eur(problem))
     put_throughput(builder, problem, columns, Objective.EFFICIENCY)
+    put_readiness(builder, problem, columns, Objective.EFFICIENCY)
     put_equity(builder, problem, facts, columns)
     if structure.is_elastic:
         put_violation(builder, problem, columns)
@@ -114,37 +123,51 @@ def put_cost(builder: ProgramBuilder, problem: DispatchProblem, columns: Columns
     builder.cost(name, columns.shared, step_h * problem.network_fee_eur_per_kwh)
     for _, column, price in device_terms(problem, columns.discharge, columns.soc, columns.ev_shortfall):
         builder.cost(name, column, price)
+    _, column, price = discomfort_term(problem, columns.cut)
+    builder.cost(name, column, price)
     builder.cost(name, columns.peak, problem.peak_charge_eur_per_kw)
+    builder.cost(name, columns.event_excess, step_h * problem.event_shortfall_eur_per_kwh)
     builder.add_offset(name, -peak_floor_eur(problem))
 
 
 def put_throughput(builder: ProgramBuilder, problem: DispatchProblem, columns: Columns, name: Objective) -> None:
     """Twin of ``objective.throughput_eur``."""
-    for column in (columns.charge, columns.discharge):
+    for column in (columns.charge, columns.discharge, columns.cut):
         builder.cost(name, column, THROUGHPUT_EUR_PER_KWH * problem.step_h)
 
 
+def put_readiness(builder: ProgramBuilder, problem: DispatchProblem, columns: Columns, name: Objective) -> None:
+    """Twin of ``objective.readiness_eur``."""
+    step_h = problem.step_h
+    builder.cost(name, columns.soc, -READINESS_EUR_PER_KWH_H * step_h)
+    builder.cost(name, columns.ev_charge, READINESS_EUR_PER_KWH_H * (np.cumsum(step_h) - step_h) * step_h)
+
+
 def put_equity(builder: ProgramBuilder, problem: DispatchProblem, facts: Facts, columns: Columns) -> None:
-    """sum_i w_i C_i + k (P - P0) + rho z' + price of missing access."""
+    """sum_i w_i (C_i + D_i) + k (P - P0) + rho z' + price of missing access and targets."""
     name, weight = Objective.EQUITY, problem.weight
-    for owner, column, price in _cost_terms(problem, facts, columns):
+    for owner, column, price in (*_cost_terms(problem, facts, columns), discomfort_term(problem, columns.cut)):
         factor = weight[owner] if column.ndim == 1 else weight[owner][:, None]
         builder.cost(name, column, factor * price)
     builder.add_offset(name, float(weight @ fixed_costs_eur(problem, facts)) - peak_floor_eur(problem))
     builder.cost(name, columns.peak, problem.peak_charge_eur_per_kw)
     builder.cost(name, columns.burden, problem.burden_price_frac)
     builder.cost(name, columns.access_missing, problem.access_shortfall_eur_per_kwh)
+    builder.cost(name, columns.event_excess, problem.step_h * problem.event_shortfall_eur_per_kwh)
     put_throughput(builder, problem, columns, name)
+    put_readiness(builder, problem, columns, name)
 
 
 def put_violation(builder: ProgramBuilder, problem: DispatchProblem, columns: Columns) -> None:
     """Twin of ``objective.violation``."""
     step_h, name = problem.step_h, Objective.SERVICE
+    is_near = np.arange(step_h.shape[0]) < problem.exact_steps
     for column in (columns.excess, columns.over_import, columns.over_export):
-        builder.cost(name, column, EXCESS_PRICE * step_h)
+        builder.cost(name, column, np.where(is_near, EXCESS_PRICE, TAIL_EXCESS_PRICE) * step_h)
     for column in (columns.below, columns.above):
         builder.cost(name, column, OUTSIDE_PRICE)
     energy = np.array([float((run.option_kw @ step_h).max()) for run in problem.runs], dtype=np.float64)
     builder.cost(name, columns.skipped, SKIPPED_PRICE * energy)
     builder.cost(name, columns.unserved, UNSERVED_PRICE * step_h)
     builder.cost(name, columns.unserved_share, SHARE_PRICE * step_h * problem.demand_kw.sum(axis=0))
+    put_throughput(builder, problem, columns, name)

@@ -124,16 +124,9 @@ class GlpkSession:
 
     def solve_relaxed(self, *, deadline_s: float) -> LinearSolution:
         """Simplex from the last basis, dual unless it was given; a bad basis is rebuilt."""
-        self._control.tm_lim = max(int(deadline_s * _MILLISECONDS), 1)
         self._control.meth = glp.GLP_PRIMAL if self._is_primal else glp.GLP_DUALP
         self._is_primal = False
-        code = glp.glp_simplex(self._lp, self._control)
-        if code in _REPAIRABLE:
-            glp.glp_adv_basis(self._lp, 0)
-            code = glp.glp_simplex(self._lp, self._control)
-        if code in _REPAIRABLE:
-            glp.glp_std_basis(self._lp)
-            code = glp.glp_simplex(self._lp, self._control)
+        code = self._run_simplex(deadline_s)
         status = _RELAXED_STATUS.get(glp.glp_get_status(self._lp), Termination.FAILED)
         if code == glp.GLP_ETMLIM and status is Termination.OPTIMAL:
             status = Termination.INCUMBENT
@@ -153,6 +146,22 @@ class GlpkSession:
             reduced_cost=self._read(glp.glp_get_col_dual, self._columns),
         )
 
+    def _run_simplex(self, deadline_s: float) -> int:
+        """GLPK's return code; a basis that it cannot use is rebuilt twice, all within the time given."""
+        started = glp.glp_time()
+        code = int(glp.GLP_EBADB)
+        for rebuild in (None, lambda: glp.glp_adv_basis(self._lp, 0), lambda: glp.glp_std_basis(self._lp)):
+            left_s = deadline_s - glp.glp_difftime(glp.glp_time(), started)
+            if rebuild is not None:
+                if left_s <= 0.0:
+                    return int(glp.GLP_ETMLIM)
+                rebuild()
+            self._control.tm_lim = max(int(left_s * _MILLISECONDS), 1)
+            code = int(glp.glp_simplex(self._lp, self._control))
+            if code not in _REPAIRABLE:
+                break
+        return code
+
     def solve_integer(self, *, deadline_s: float, gap_eur: float) -> LinearSolution:
         """Branch and cut from the optimal basis of the relaxed program."""
         control = glp.glp_iocp()
@@ -168,6 +177,7 @@ class GlpkSession:
         offset, shift = glp.glp_get_obj_coef(self._lp, 0), level - bound
         glp.glp_set_obj_coef(self._lp, 0, offset + shift)
         # The stored value of the relaxed optimum, where branching starts, is brought up to date.
+        self._control.tm_lim = control.tm_lim
         glp.glp_simplex(self._lp, self._control)
         control.mip_gap = gap_eur / (level + gap_eur)
         code = glp.glp_intopt(self._lp, control)

@@ -51,6 +51,8 @@ def test_the_first_help_names_every_command_and_where_to_start() -> None:
         ("demo", "--members", "many"),
         ("demo", "--start", "12.05.2026"),
         ("demo", "--profiles", "/nowhere/at/all"),
+        ("demo", "--event", "tonight"),
+        ("demo", "--event", "18:00-20:00", "--event", "18:00-20:00@3500W"),
         ("run",),
         ("fly",),
         ("--log-level", "loud", "check", "x.yaml"),
@@ -62,6 +64,12 @@ def test_bad_use_ends_with_2_and_says_so_without_a_traceback(arguments: tuple[st
     assert "Traceback" not in done.stderr
     assert done.stderr.strip()
     assert done.stdout == ""
+
+
+def test_a_bad_event_is_told_with_what_was_found_and_what_is_accepted() -> None:
+    said = " ".join(call("demo", "--event", "18-20").stderr.replace("│", " ").split())
+    assert "'--event'" in said
+    assert "found '18-20'; accepted is HH:MM-HH:MM or HH:MM-HH:MM@KW" in said
 
 
 @pytest.mark.parametrize("command", ["run", "simulate", "demo"])

@@ -76,6 +76,24 @@ def test_the_result_has_every_promised_figure(result: dict[str, Any]) -> None:
 
 
 @pytest.mark.timeout(300)
+def test_burdens_are_those_of_the_settled_bills(result: dict[str, Any], output: Path) -> None:
+    fairness = result["fairness"]
+    assert result["days"] == fairness["day_of_period"] == 1
+    assert result["worst_energy_burden"]["controlled"] == pytest.approx(fairness["worst_energy_burden"], rel=0.01)
+    assert result["least_renewable_access"]["controlled"] == pytest.approx(fairness["least_renewable_access"], abs=0.01)
+    assert fairness["gini_energy_burden"] is None
+    with sqlite3.connect(output / "commonwatt.sqlite") as connection:
+        first, *_, last = (
+            json.loads(row[0]) for row in connection.execute("SELECT fairness FROM decisions ORDER BY valid_from_ms")
+        )
+    assert first["worst_energy_burden"] is first["gini_energy_burden"] is None
+    assert last["worst_energy_burden"] >= 0.0
+    page = (output / "report.html").read_text(encoding="utf-8")
+    assert "How fairly it is spread" in page
+    assert page.count("<td>from day 7</td>") == 6
+
+
+@pytest.mark.timeout(300)
 def test_a_communitys_cost_is_the_sum_of_its_parts(result: dict[str, Any]) -> None:
     for course in ("uncontrolled", "controlled"):
         parts = result["community_cost_parts"][course]

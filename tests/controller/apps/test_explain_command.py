@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -93,7 +94,7 @@ def settled(member: str) -> SettledInterval:
         duration_s=900,
         key="equity",
         prices=PRICES,
-        metered=(MeteredRow(member=member, quality=MeterQuality.MEASURED, import_wh=27, export_wh=0),),
+        metered=(MeteredRow(member=member, quality=MeterQuality.MEASURED, import_wh=27, export_wh=30),),
         allocations=(
             replace(
                 settled_example(1).allocations[0], member=member, sold_wh=0, own_wh=100, community_wh=0, grid_wh=27
@@ -145,7 +146,11 @@ def test_nothing_of_another_member_is_printed(site_file: Path) -> None:
         (("m01", "--what-if"), 2, "together with --interval"),
         (("m01", "--day", "2026-06-13"), 1, "2026-06-13 is not settled; settled are 2026-06-12"),
         (("m01", "--interval", "2026-06-12T09:00"), 1, "holds nothing on m01"),
-        (("m01", "--interval", "2026-06-12T12:00", "--what-if"), 1, "no battery of m01 was planned"),
+        (
+            ("m01", "--interval", "2026-06-12T12:00", "--what-if"),
+            1,
+            "no battery, car or appliance of m01 had another choice",
+        ),
         (("m01", "--language", "xx"), 2, "xx"),
     ],
 )
@@ -187,21 +192,86 @@ def test_an_interval_is_told_with_its_energy_and_every_device(site_file: Path) -
     own = [one for one in powers if one.member == owner]
     assert len(answer["explanations"]) == len(own) > 0
     said = " ".join(answer["sentences"]).replace("\u00a0", " ")
-    assert "your home used 0.127 kWh: 0.100 kWh of your own, 0.000 kWh from the community" in said
-    assert said.endswith("One more kilowatt-hour used in your home now would cost the community €0.310.")
+    assert "On June 12, 2026, from 12:00" in said
+    assert "your home used 0.127 kWh: 0.100 kWh of your own and 0.027 kWh from the grid." in said
+    assert "It gave away 0.030 kWh to the grid." in said
+    assert (answer["energy_wh"]["sold_wh"], answer["energy_wh"]["fed_in_wh"]) == (0, 30)
+    assert said.endswith("One more kilowatt-hour used in your home at this time would have cost the community €0.310.")
     assert "That is the most that it can do." in said
     with_zone = ask(site_file, owner, "--interval", "2026-06-12T10:07+0000", "--json")
     assert json.loads(with_zone[1]) == answer
 
 
 def test_tables_leave_out_what_is_nothing_and_know_every_kind_of_number() -> None:
-    numbers = {"benefit_eur": 0.5, "part_plain_eur": 0.5, "part_carried_eur": 0.0, "limit_log_step": -0.05}
+    numbers = {
+        "benefit_eur": 0.5,
+        "part_plain_eur": 0.5,
+        "part_carried_eur": 0.0,
+        "correction_bill_before_eur": 1.0,
+        "correction_share_eur": -0.25,
+        "correction_bill_after_eur": 0.75,
+        "weight_so_far": 1.0,
+        "limit_weight_step": -0.05,
+        "limit_log_step": -0.0487,
+        "weight_from_now_on": 0.95,
+    }
     tables = tabulate(numbers, "EUR", load_language("en"))
     assert tables == [
-        ("The day", [("Benefit of the community", "€0.50")]),
+        ("The day", [("Benefit of the community, deducted", "-€0.50")]),
         ("What the benefit is made of", [("Your home's own part", "€0.50")]),
-        ("Change of your weight", [("Limit of one step", "-0.050000")]),
+        (
+            "What changed since the earlier figures",
+            [
+                ("Bill for the day's energy, before", "€1.00"),
+                ("Your share of the gain", "-€0.25"),
+                ("Bill for the day's energy, now", "€0.75"),
+            ],
+        ),
+        (
+            "Change of your weight",
+            [("Weight until now", "1.00"), ("Limit of one step", "-0.05"), ("Weight from this day on", "0.95")],
+        ),
     ]
+
+
+def cents(text: str) -> int:
+    return int(re.sub(r"\D", "", text)) * (-1 if "-" in text else 1)
+
+
+@pytest.mark.parametrize("member", [f"m{number:02d}" for number in range(1, 7)])
+def test_the_tables_of_the_day_and_of_the_peak_add_up_from_their_first_line_to_their_result(member: str) -> None:
+    numbers = {**EXAMPLE.row(member).numbers, **EXAMPLE.row(member, "peak").numbers}
+    tables = dict(tabulate(numbers, "EUR", load_language("en")))
+    *lines, (_, bill) = tables["The day"]
+    assert sum(cents(amount) for _, amount in lines) == cents(bill)
+    peak = dict(tables["Charge on the highest power"])
+    so_far, today, total = (cents(peak.get(label, "0")) for label in PEAK_RESULTS)
+    assert sum(cents(amount) for label, amount in peak.items() if label not in PEAK_RESULTS) == so_far
+    assert cents(bill) + today == total
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_correction_and_estimates_are_told_with_the_day_to_their_member_alone(site_file: Path, language: str) -> None:
+    said = {code: f"Changed, {code}." for code in LANGUAGES}
+    changed = ExplanationRow(
+        member="m02",
+        topic="correction",
+        reason="own_meter",
+        numbers={"correction_bill_before_eur": 2.63, "correction_alone_eur": 0.1, "correction_bill_after_eur": 2.73},
+        texts=said,
+    )
+    estimated = ExplanationRow(member="m02", topic="estimate", reason="meter_silent", texts={language: "Estimated."})
+    example = replace(EXAMPLE, rows=(*EXAMPLE.rows, changed, estimated))
+    fill(load_site(site_file), (EXAMPLE, 0), (example, 1))
+    answer = json.loads(ask(site_file, "m02", "--language", language, "--json")[1])
+    assert answer["revision"] == 1
+    assert answer["sentences"][1:3] == [said[language], "Estimated."]
+    assert said[language] not in ask(site_file, "m01", "--language", language)[1]
+    _, out, _ = ask(site_file, "m02", "--language", language)
+    assert "2.73" in out or "2,73" in out
+
+
+PEAK_RESULTS = ("Your part so far", "Booked for this day", "To pay for this day in all")
 
 
 def test_a_change_of_weight_on_that_day_is_told_with_it(site_file: Path) -> None:

@@ -1,4 +1,4 @@
-"""``commonwatt settle`` and ``import-meters`` as a user meets them: files, words, exit statuses."""
+"""``commonwatt settle`` as a user meets it: files, words, exit statuses."""
 
 from __future__ import annotations
 
@@ -6,50 +6,27 @@ import csv
 import json
 import sqlite3
 from collections import defaultdict
-from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
 from config.errors import CommonWattError
 from controller.apps.cli import app
-from tests.controller.record.settled_days import (
-    DAY,
-    ROOT,
-    SITE,
-    intervals,
-    newest,
-    open_filled,
-    settle,
-    silence,
-)
-
-SITE_FILE = str(ROOT / "config" / "sites" / "six.yaml")
-NEXT = DAY + timedelta(days=1)
+from controller.apps.settlement_files import LINE_COLUMNS
+from controller.record.connection import open_writable, transaction
+from controller.record.lock import StoreLock
+from controller.record.migrations import migrate
+from controller.record.schema import MIGRATIONS
+from controller.record.writer import insert_settled
+from tests.controller.apps.settled_store import SITE_FILE, call, settle_day, two_days
+from tests.controller.record.settled_days import DAY, SITE, intervals
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Path:
-    path = tmp_path / "s.sqlite"
-    open_filled(path, intervals(DAY), intervals(NEXT)).close()
-    return path
-
-
-def call(*arguments: str, status: int = 0) -> tuple[dict[str, Any], str]:
-    """The JSON object and what was said beside it."""
-    done = CliRunner().invoke(app, [*arguments, "--config", SITE_FILE, "--json"])
-    if done.exception is not None and not isinstance(done.exception, SystemExit):
-        raise done.exception
-    assert done.exit_code == status, done.stderr
-    lines = done.stdout.splitlines()
-    return (json.loads(lines[0]) if lines else {}), done.stderr
-
-
-def settle_day(store: Path, *more: str, day: str = str(DAY)) -> dict[str, Any]:
-    return call("settle", "--store", str(store), "--day", day, "--output", str(store.parent / "out"), *more)[0]
+    return two_days(tmp_path)
 
 
 def table(store: Path, name: str) -> list[dict[str, str]]:
@@ -65,21 +42,27 @@ def test_a_settled_days_bills_add_up_to_the_tariff_in_the_answer_and_in_the_file
     assert result["ledger"]["is_whole"] is True
     bills = table(store, "bills")
     assert [row["member"] for row in bills] == [member.id for member in SITE.members]
-    assert sum(Decimal(row["bill"]) for row in bills) == Decimal(str(result["utility"]))
+    assert sum(Decimal(row["of_which_energy_bill"]) for row in bills) == Decimal(str(result["utility"]))
     for row in bills:
-        parts = [Decimal(row[name]) for name in ("stand_alone", "battery_wear", "share_of_gain", "solidarity")]
-        assert Decimal(row["bill"]) == parts[0] - parts[1] - parts[2] - parts[3] + Decimal(row["islanded"])
-        assert Decimal(row["total"]) == Decimal(row["bill"]) + Decimal(row["peak_charge"])
-        assert Decimal(row["net_transfer"]) == Decimal(row["bill"]) - Decimal(row["own_supplier_charges"])
+        assert sum(Decimal(row[name]) for name in LINE_COLUMNS) == Decimal(row["total"])
+        energy = Decimal(row["of_which_energy_bill"])
+        assert Decimal(row["total"]) == energy + Decimal(row["peak_charge"])
+        assert Decimal(row["energy_bill_less_own_supplier"]) == energy - Decimal(row["own_supplier_charges"])
+    assert any(Decimal(row["share_of_gain"]) < 0 for row in bills)
+    first = bills[0]
+    assert (first["day"], first["currency"]) == (str(DAY), "EUR")
+    assert (first["day_start_utc"], first["day_end_utc"]) == ("2026-06-11T22:00:00Z", "2026-06-12T22:00:00Z")
+    assert first["day_end_local"] == "2026-06-13T00:00:00+02:00"
 
 
-def test_coefficients_of_every_interval_sum_to_exactly_one_or_none(store: Path) -> None:
+def test_coefficients_of_every_interval_sum_to_exactly_one_and_say_what_they_follow(store: Path) -> None:
     settle_day(store)
     sums: dict[str, Decimal] = defaultdict(Decimal)
     for row in table(store, "coefficients"):
         sums[row["interval_start_utc"]] += Decimal(row["coefficient"])
     assert len(sums) == 96
-    assert set(sums.values()) == {Decimal(0), Decimal(1)}
+    assert set(sums.values()) == {Decimal(1)}
+    assert {row["basis"] for row in table(store, "coefficients")} == {"shared_energy", "drawn_energy"}
 
 
 def test_who_supplied_whom_sums_exactly_both_ways(store: Path) -> None:
@@ -94,10 +77,33 @@ def test_who_supplied_whom_sums_exactly_both_ways(store: Path) -> None:
     matrix = table(store, "who-supplied-whom")
     for row in matrix[:-1]:
         parts = [int(value) for name, value in row.items() if name.startswith("from_")]
-        assert sum(parts) == int(row["received"]) == received[row["received_by_wh"]]
+        assert sum(parts) == int(row["received_wh"]) == received[row["receiver"]]
     for member, energy in supplied.items():
-        assert sum(int(row[f"from_{member}"]) for row in matrix[:-1]) == energy == int(matrix[-1][f"from_{member}"])
+        column = f"from_{member}_wh"
+        assert sum(int(row[column]) for row in matrix[:-1]) == energy == int(matrix[-1][column])
     assert sum(received.values()) > 0
+    pairs: dict[tuple[str, str], int] = defaultdict(int)
+    for row in table(store, "peer-to-peer"):
+        pairs[row["receiver"], row["supplier"]] += int(row["energy_wh"])
+    for row in matrix[:-1]:
+        for supplier in supplied:
+            assert pairs[row["receiver"], supplier] == int(row[f"from_{supplier}_wh"])
+
+
+def test_results_go_to_stdout_and_with_json_stdout_has_one_line(store: Path) -> None:
+    options = ["settle", "--store", str(store), "--day", str(DAY), "--verify", "--config", SITE_FILE]
+    plain = CliRunner().invoke(app, options)
+    assert plain.exit_code == 0
+    for words in (
+        "what each member pays [EUR]",
+        "add up to its total",
+        "The ledger is whole: 2 entries, 1 settled day",
+    ):
+        assert words in plain.stdout
+    assert "pays" not in plain.stderr
+    answer = CliRunner().invoke(app, [*options, "--json"])
+    assert len(answer.stdout.splitlines()) == 1
+    assert json.loads(answer.stdout)["ledger"]["remarks"] == []
 
 
 def test_files_follow_rfc_4180_and_carry_both_stamps(store: Path) -> None:
@@ -166,118 +172,21 @@ def test_a_store_of_another_site_is_refused(store: Path) -> None:
         settle_day(store)
 
 
-def write(path: Path, *rows: str) -> str:
-    path.write_text("interval_start_utc,member,import_kwh,export_kwh\n" + "".join(row + "\n" for row in rows))
-    return str(path)
-
-
-def test_validated_values_make_a_new_revision_that_explains_the_difference(store: Path, tmp_path: Path) -> None:
-    settle_day(store)
-    settle_day(store, day=str(NEXT))
-    file = write(tmp_path / "v.csv", "2026-06-12T10:00:00,m04,1.13,0", "2026-06-12T10:15:00,m04,0.13,0")
-    result, words = call("import-meters", file, "--store", str(store))
-    assert result["intervals_corrected"] == 1
-    assert result["settle_again"] == [str(DAY), str(NEXT)]
-    assert f"commonwatt settle --config {SITE_FILE} --day {DAY}" in words
-    corrected = settle_day(store, "--verify")
-    assert (corrected["stage"], corrected["revision"]) == ("corrected", 1)
-    assert any(sentence.startswith("m04: the bill goes from") for sentence in corrected["changes"])
-    assert any("drawn 12.480 to 13.480 kWh" in sentence for sentence in corrected["changes"])
-    assert corrected["ledger"]["is_whole"] is True
-
-
-def test_an_estimate_is_replaced_by_the_operators_value(tmp_path: Path) -> None:
-    path = tmp_path / "s.sqlite"
-    connection = open_filled(path, intervals(DAY - timedelta(days=1)), intervals(DAY, change=silence("m04", 40)))
-    settle(connection)
+def test_a_store_of_an_earlier_version_is_brought_up_to_date_unless_a_controller_runs_on_it(tmp_path: Path) -> None:
+    path = tmp_path / "old.sqlite"
+    connection = open_writable(path)
+    migrate(connection, MIGRATIONS[:3])
+    connection.execute("INSERT INTO meta VALUES ('site', ?)", (SITE.community.id,))
+    with transaction(connection):
+        for interval in intervals(DAY):
+            insert_settled(connection, interval)
     connection.close()
-    assert newest(path).estimated == 1
-    file = write(tmp_path / "v.csv", "2026-06-12T08:00:00,m04,0.5,0")
-    assert call("import-meters", file, "--store", str(path))[0]["intervals_corrected"] == 1
-    result = settle_day(path)
-    assert result["estimated_values"] == 0
-    assert "Estimated meter values went from 1 to 0." in result["changes"]
-
-
-def test_values_that_say_nothing_new_change_nothing(store: Path, tmp_path: Path) -> None:
-    file = write(tmp_path / "v.csv", "2026-06-12T10:00:00,m04,0.13,0")
-    result, _ = call("import-meters", file, "--store", str(store))
-    assert (result["intervals_corrected"], result["settle_again"]) == (0, [])
-
-
-def test_a_refused_file_writes_nothing_and_names_row_and_column(store: Path, tmp_path: Path) -> None:
-    file = write(tmp_path / "v.csv", "2026-06-12T10:00:00,m04,1.13,0", "2026-06-12T10:15:00,m04,99,0")
-    result, words = call("import-meters", file, "--store", str(store), status=1)
-    assert result["is_imported"] is False
-    assert result["flaws"][0]["row"] == 3
-    assert "row 3, column import_kwh" in words
-    assert revisions(store) == 0
-
-
-@pytest.mark.parametrize(
-    "row, words",
-    [("2026-07-01T10:00:00,m04,1,0", "no such interval"), ("2026-06-12T10:00:00,m03,,1", "has no import")],
-)
-def test_a_value_without_its_interval_or_its_other_half_takes_the_whole_file_back(
-    tmp_path: Path, row: str, words: str
-) -> None:
-    path = tmp_path / "s.sqlite"
-    open_filled(path, intervals(DAY, change=silence("m03", 48))).close()
-    file = write(tmp_path / "v.csv", "2026-06-12T09:00:00,m04,1.13,0", row)
-    with pytest.raises(CommonWattError, match=words):
-        call("import-meters", file, "--store", str(path))
-    assert revisions(path) == 0
-
-
-def revisions(store: Path) -> int:
-    connection = sqlite3.connect(store)
-    (newest_revision,) = connection.execute("SELECT max(revision) FROM settled").fetchone()
-    connection.close()
-    return int(newest_revision)
-
-
-def test_corrected_intervals_keep_their_energy_in_balance(store: Path, tmp_path: Path) -> None:
-    file = write(tmp_path / "v.csv", "2026-06-12T10:00:00,m01,0,2.5", "2026-06-12T10:00:00,m04,3.0,0")
-    call("import-meters", file, "--store", str(store))
-    connection = sqlite3.connect(store)
-    rows = connection.execute(
-        "SELECT import_wh, export_wh, shared_wh, sold_wh, grid_wh, community_wh FROM allocations"
-        " JOIN metered USING (start_s, member, revision) WHERE revision = 1"
-    ).fetchall()
-    connection.close()
-    assert len(rows) == len(SITE.members)
-    assert sum(row[2] for row in rows) == sum(row[3] for row in rows) == min(
-        sum(row[0] for row in rows), sum(row[1] for row in rows)
-    )  # fmt: skip
-    assert all(row[4] + row[5] == row[0] for row in rows)
-
-
-def test_the_months_invoice_is_trued_up_and_a_second_one_books_the_difference(store: Path) -> None:
-    settle_day(store)
-    settle_day(store, day=str(NEXT))
-    true_up = ("settle", "--store", str(store), "--month", "2026-06", "--verify", "--invoice")
-    first, words = call(*true_up, "100.00")
-    assert sum(Decimal(str(amount)) for amount in first["true_up"].values()) == Decimal(100) - Decimal(
-        str(first["booked"])
-    )
-    assert "split by what each member drew" in words
-    again, _ = call(*true_up, "100.00")
-    assert (first["is_new"], again["is_new"]) == (True, False)
-    later, _ = call(*true_up, "90.01")
-    assert later["ledger"]["is_whole"] is True
-    assert sum(Decimal(str(amount)) for amount in later["true_up"].values()) == Decimal("90.01") - Decimal(
-        str(first["booked"])
-    )
-
-
-def test_a_month_that_is_not_settled_for_good_is_not_trued_up(store: Path) -> None:
-    with pytest.raises(CommonWattError, match="no day of it is settled"):
-        call("settle", "--store", str(store), "--month", "2026-06", "--invoice", "1")
-    settle_day(store, "--game", "metered")
-    with pytest.raises(CommonWattError, match="2026-06-12 is provisional"):
-        call("settle", "--store", str(store), "--month", "2026-06", "--invoice", "1")
-
-
-@pytest.mark.parametrize("options", [("--month", "2026-06"), ("--month", "2026-06", "--invoice", "much")])
-def test_an_invoice_without_month_or_amount_is_bad_use(store: Path, options: tuple[str, ...]) -> None:
-    assert "accepted" in call("settle", "--store", str(store), *options, status=2)[1]
+    lock = StoreLock(path)
+    lock.take()
+    with pytest.raises(CommonWattError, match="another controller"):
+        settle_day(path)
+    lock.release()
+    result, words = call("settle", "--store", str(path), "--day", str(DAY), "--verify")
+    assert "earlier version (schema 3)" in words
+    assert result["ledger"]["is_whole"] is True
+    assert "schema" not in call("settle", "--store", str(path), "--verify")[1]

@@ -63,6 +63,11 @@ class RememberedStore:
         self.outcomes.append(record)
         return OutcomeCount(taken=len(record.outcomes), ignored=0)
 
+    async def read(self, _query: object) -> tuple[object, ...]:
+        """No day is settled, and no load was held back."""
+        self._check()
+        return ()
+
     async def count(self, increments: Mapping[str, int]) -> None:
         self._check()
         self.counters.append(increments)

@@ -51,6 +51,9 @@ CAR = {
 }
 WASHER = {"id": "wash", "power_kw": 2.0, "duration_min": 60, "window_start": "08:00", "window_end": "20:00"}
 
+HEATER = {"id": "heat", "power_kw": 3.0, "discomfort_eur_per_kwh": 0.2, "limit_kwh_per_day": 2.0}
+CLEO_HEATER = DeviceKey("gw-cleo", "heat")
+
 
 def at(minutes: float) -> datetime:
     """A moment some minutes after the start."""
@@ -62,7 +65,12 @@ def gateway_of(member: dict[str, Any]) -> dict[str, Any]:
     devices = [{"id": "meter", "kind": "meter", "member": name}]
     if member.get("pv_kwp"):
         devices.append({"id": "pv", "kind": "pv", "member": name})
-    for kind, key in (("battery", "batteries"), ("ev", "evs"), ("shiftable_load", "shiftable_loads")):
+    for kind, key in (
+        ("battery", "batteries"),
+        ("ev", "evs"),
+        ("shiftable_load", "shiftable_loads"),
+        ("curtailable_load", "curtailable_loads"),
+    ):
         devices += [
             {"id": asset["id"], "kind": kind, "member": name, "asset": asset["id"]} for asset in member.get(key, ())
         ]
@@ -109,6 +117,12 @@ def describe_site(**parts: Any) -> dict[str, Any]:
 
 def make_site(**parts: Any) -> Site:
     return Site.model_validate(describe_site(**parts))
+
+
+def with_heater(**parts: Any) -> dict[str, Any]:
+    """Members of ``describe_site``, of whom Cleo has a heater that may be held back."""
+    members = describe_site()["members"]
+    return {"members": [*members[:2], members[2] | {"curtailable_loads": [HEATER]}], **parts}
 
 
 def keys_of(site: Site) -> tuple[DeviceKey, ...]:
@@ -195,6 +209,8 @@ def plan_by_rule(problem: DispatchProblem) -> Plan:
             peak_kw=measured.peak_kw,
             worst_burden_frac=measured.worst_burden_frac,
             access_shortfall_kwh=measured.access_shortfall_kwh,
+            discomfort_eur=measured.discomfort_eur,
+            event_shortfall_kwh=measured.event_shortfall_kwh,
         ),
         marginal_price_eur_per_kwh=None,
     )

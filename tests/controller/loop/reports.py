@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from config.schema import Site
+from controller.loop.curtailable_data import NOTHING_HELD, HeldSoFar
 from controller.loop.cycle import CycleReport
 from controller.loop.planner import PlanDecision
 from controller.loop.problem_builder import BuiltProblem, RunningSchedule, build_problem
@@ -12,16 +13,26 @@ from controller.loop.setpoints import controlled_devices
 from controller.loop.triggers import Trigger
 from controller.record.records import Rung
 from models.dispatch.result import Plan
+from models.domain.demand_response import DemandEvent
 from models.domain.snapshot import Snapshot
 from tests.controller.loop.neighbours import make_account, make_forecaster, plan_by_rule
 
 
-def build(site: Site, snapshot: Snapshot, running: RunningSchedule | None = None) -> BuiltProblem:
-    """The problem of a plan that is made when the snapshot was taken."""
-    outlook = make_forecaster(site).look_ahead(snapshot.taken_utc, 0.0)
+def build(
+    site: Site,
+    snapshot: Snapshot,
+    running: RunningSchedule | None = None,
+    *,
+    events: tuple[DemandEvent, ...] = (),
+    held: HeldSoFar = NOTHING_HELD,
+) -> BuiltProblem:
+    """The problem of a plan that is made when the snapshot was taken, with announced events."""
+    forecaster = make_forecaster(site)
+    forecaster.events = events
+    outlook = forecaster.look_ahead(snapshot.taken_utc, 0.0)
     weights = np.ones(len(site.members))
     account = make_account(site, snapshot.taken_utc)
-    return build_problem(site, controlled_devices(site), snapshot, outlook, account, weights, running)
+    return build_problem(site, controlled_devices(site), snapshot, outlook, account, weights, running, held)
 
 
 def decide(site: Site, snapshot: Snapshot) -> PlanDecision:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import pytest
@@ -9,46 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.loop.account import PeriodAccount
-from controller.record.records import AllocationRow, MeteredRow, Prices, SettledInterval
-from models.domain.snapshot import MeterQuality
+from models.domain.interval import settlement_day
+from tests.controller.loop.billing import TODAY, bills, settle
 from tests.controller.loop.neighbours import START, make_site
 
 SITE = make_site()
 JULY_UTC = datetime(2026, 6, 30, 22, 0, tzinfo=UTC)
 """Midnight in Berlin, when July begins."""
-PRICES = Prices(import_micro_per_kwh=1, export_micro_per_kwh=1, network_fee_micro_per_kwh=0, local_micro_per_kwh=1)
-
-
-def settle(start_utc: datetime, import_wh: int, *, export_wh: int = 0, billed_micro: int = 0) -> SettledInterval:
-    """An interval in which Anna draws, Bert gives and Cleo's meter is silent."""
-    anna = AllocationRow(
-        member="anna",
-        shared_wh=0,
-        sold_wh=0,
-        own_wh=30,
-        community_wh=0,
-        grid_wh=import_wh,
-        use_wh=import_wh,
-        renewable_wh=20,
-        value_micro=0,
-        billed_micro=billed_micro,
-        weight=1.0,
-    )
-    return SettledInterval(
-        start_utc=start_utc,
-        duration_s=900,
-        key="equity",
-        prices=PRICES,
-        metered=(
-            MeteredRow(member="anna", quality=MeterQuality.MEASURED, import_wh=import_wh, export_wh=0),
-            MeteredRow(member="bert", quality=MeterQuality.MEASURED, import_wh=0, export_wh=export_wh),
-            MeteredRow(member="cleo", quality=MeterQuality.MISSING),
-        ),
-        allocations=(
-            anna,
-            replace(anna, member="bert", own_wh=0, grid_wh=0, use_wh=0, renewable_wh=0, billed_micro=-5),
-        ),
-    )
 
 
 @given(imports=st.lists(st.integers(0, 20_000), min_size=1, max_size=20), export_wh=st.integers(0, 5000))
@@ -128,3 +95,69 @@ def test_members_who_have_left_and_months_that_are_over_are_left_out() -> None:
     account.add([settle(JULY_UTC, 1000, billed_micro=3), settle(START, 9000, billed_micro=7)])
     assert account.totals().billed_eur == pytest.approx([3e-6])
     assert account.period.start_utc == JULY_UTC
+
+
+def test_a_settled_day_takes_the_place_of_its_intervals_and_of_no_others() -> None:
+    account = PeriodAccount(SITE, START)
+    midnight_utc = settlement_day(TODAY, SITE.zone).end_utc
+    account.add([settle(START, 1000, billed_micro=5_000_000), settle(midnight_utc, 1000, billed_micro=2_000_000)])
+    assert account.totals().billed_eur[0] == pytest.approx(7.0)
+    account.book([bills(TODAY, anna=4.0)])
+    assert account.totals().billed_eur.tolist() == pytest.approx([6.0, -5e-6, 0.0])
+    account.book([bills(TODAY, revision=1, anna=3.5)])
+    assert account.totals().billed_eur[0] == pytest.approx(5.5)
+    assert account.known_revisions() == {TODAY: 1}
+    assert account.totals().consumption_kwh[0] == pytest.approx(2.0)
+
+
+def test_a_late_interval_of_a_settled_day_is_billed_already() -> None:
+    account = PeriodAccount(SITE, START)
+    account.book([bills(TODAY, anna=4.0)])
+    account.add([settle(START, 1000, billed_micro=5_000_000)])
+    assert account.totals().billed_eur[0] == pytest.approx(4.0)
+
+
+@given(days=st.floats(0.1, 18.0))
+def test_the_peak_charge_counts_for_as_much_of_the_month_as_the_income(days: float) -> None:
+    account = PeriodAccount(SITE, START)
+    account.book([bills(TODAY, anna=0.0, peak=20.0), bills(TODAY + timedelta(days=1), anna=0.0, peak=10.0)])
+    until_utc = START + timedelta(days=days)
+    burden = account.totals(until_utc).billed_eur[0] / account.income_eur(until_utc)[0]
+    # 30 of the month's income of 3000, whatever part of the month has passed.
+    assert burden == pytest.approx(0.01)
+
+
+def test_more_than_the_whole_peak_charge_never_counts() -> None:
+    account = PeriodAccount(SITE, START)
+    account.book([bills(TODAY, peak=20.0)])
+    assert account.totals(START + timedelta(days=60)).billed_eur[0] == pytest.approx(20.0)
+
+
+def test_days_are_counted_from_the_first_that_was_billed() -> None:
+    account = PeriodAccount(SITE, START)
+    assert account.day_of_period(START) == 0
+    account.add([settle(START, 1000)])
+    assert account.day_of_period(START + timedelta(minutes=15)) == 1
+    assert account.day_of_period(settlement_day(TODAY + timedelta(days=6), SITE.zone).start_utc) == 7
+    # A day is billed from its midnight on, and so is the income that stands beside it.
+    account.book([bills(TODAY)])
+    since_utc = settlement_day(TODAY, SITE.zone).start_utc
+    assert account.income_eur(since_utc + timedelta(days=3))[0] == pytest.approx(300.0)
+
+
+def test_the_last_day_of_an_earlier_month_is_remembered_and_not_billed_again() -> None:
+    account = PeriodAccount(SITE, JULY_UTC)
+    last = bills(date(2026, 6, 30), anna=9.0)
+    account.book([last])
+    assert account.totals().billed_eur[0] == 0.0
+    assert account.last_settled == last
+    account.book([bills(date(2026, 6, 29), revision=2)])
+    assert account.last_settled == last
+
+
+def test_revisions_are_forgotten_with_the_month_before_the_last() -> None:
+    account = PeriodAccount(SITE, START)
+    account.book([bills(date(2026, 5, 31)), bills(TODAY)])
+    account.turn_to(JULY_UTC)
+    assert account.known_revisions() == {TODAY: 0}
+    assert account.totals().billed_eur[0] == 0.0

@@ -52,18 +52,28 @@ def test_a_decision_says_where_it_came_from_and_at_what_prices_and_weights() -> 
     assert (row.prices.import_micro_per_kwh, row.prices.export_micro_per_kwh) == (300_000, 80_000)
     assert row.prices.network_fee_micro_per_kwh == 20_000
     assert row.figures["price_of_equity_eur"] == pytest.approx(0.0)
+    assert done.decision.plan is not None
+    assert done.decision.plan.figures is not None
+    assert row.figures["members_above_alone"] == len(done.decision.plan.figures.members_above_alone)
     assert row.solve is not None
     assert done.decision.built is not None
     assert row.problem_sha256 == hash_problem(done.decision.built.problem)
 
 
 def test_a_replan_says_from_when_it_holds_and_a_proposal_who_got_which_weight() -> None:
-    weighing = Weighing(proposed=np.array([1.0, 1.5, 0.5]), problem=None, has_changed=False, figures={"gini": 0.25})
+    weighing = Weighing(
+        proposed=np.array([1.0, 1.5, 0.5]),
+        problem=None,
+        has_changed=False,
+        figures={"proposals_limited": 2.0},
+        fairness={"jain_energy_burden": 0.25, "gini_energy_burden": None},
+    )
     done = replace(finished(), replan=2, weighing=weighing)
     record = interval_record(SITE, done, WEIGHTS, at(2.1))
     assert record.decision.valid_from_utc == at(2)
     assert record.decision.proposals == {"anna": 1.0, "bert": 1.5, "cleo": 0.5}
-    assert record.policy == {"gini": 0.25}
+    assert record.policy == {"proposals_limited": 2.0}
+    assert record.fairness == {"jain_energy_burden": 0.25, "gini_energy_burden": None}
 
 
 def test_every_power_is_explained_to_its_member() -> None:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -55,6 +57,18 @@ def limit(valid_min: float, import_kw: float | None) -> LimitNotice:
     return LimitNotice(ts_utc=START, valid_from_utc=at(valid_min), import_kw=import_kw, export_kw=None)
 
 
+def event(begin_min: float, end_min: float, **parts: Any) -> EventNotice:
+    notice = EventNotice(
+        ts_utc=START,
+        valid_from_utc=START,
+        kind="shed",
+        start_utc=at(begin_min),
+        end_utc=at(end_min),
+        power_kw=-5.0,
+    )
+    return replace(notice, **parts)
+
+
 def test_a_price_takes_effect_from_its_moment_and_asks_for_a_plan() -> None:
     market = Market()
     assert market.import_prices() == [0.3, 0.3, 0.3, 0.3]
@@ -87,13 +101,44 @@ def test_a_limit_takes_effect_and_asks_for_a_plan_until_it_is_lifted() -> None:
     assert limits[:4].tolist() == [60.0, 10.0, 10.0, 60.0]
 
 
-def test_an_event_is_kept_and_asks_for_nothing() -> None:
+def test_an_event_is_kept_and_asks_for_a_plan_that_knows_it() -> None:
     market = Market()
-    event = EventNotice(
-        ts_utc=START, valid_from_utc=START, kind="shed", start_utc=at(60), end_utc=at(90), power_kw=-5.0
-    )
-    assert market.say(event) == []
-    assert market.listener.events == [event]
+    assert market.say(event(60.0, 90.0)) == [Trigger.EVENT]
+    (known,) = market.forecaster.look_ahead(START, 0.0).events
+    assert (known.start_utc, known.end_utc, known.target_kw) == (at(60), at(90), -5.0)
+    market.clock.instant_utc = at(90)
+    assert market.forecaster.look_ahead(at(90), 0.0).events == ()
+
+
+def test_an_event_that_is_called_off_or_said_again_changes_plans_only_where_it_changes() -> None:
+    market = Market()
+    market.say(event(60.0, 90.0, event_id="e1"))
+    market.requests.note_plan(at(1))
+    assert market.say(event(60.0, 90.0, event_id="e1")) == []
+    assert market.say(event(60.0, 90.0, event_id="e1", is_cancelled=True)) == [Trigger.EVENT]
+    assert market.forecaster.look_ahead(START, 0.0).events == ()
+
+
+def test_an_event_that_is_over_is_dropped_and_asks_for_nothing() -> None:
+    market = Market()
+    assert market.say(event(-30.0, 0.0)) == []
+    assert market.dropped() == {Drop.STALE: 1}
+    assert not market.listener.changed.is_set()
+
+
+def test_a_restart_gives_back_prices_limits_and_events_but_nothing_out_of_date() -> None:
+    before, after = Market(), Market()
+    for notice in (price(0.0, 0.5), price(30.0, 0.6), limit(15.0, 10.0), event(60.0, 90.0)):
+        before.say(notice)
+    # Two days old a price, a day old a limit, over an event.
+    old = (price(-60.0 * 49, 0.9), limit(-60.0 * 25, 1.0), event(-60.0, -1.0, event_id="old"))
+    after.listener.restore([*old, *before.listener.notices()])
+    assert after.import_prices() == [0.5, 0.5, 0.6, 0.6]
+    outlook = after.forecaster.look_ahead(START, 0.0)
+    assert outlook.limits.import_kw[:3].tolist() == [60.0, 10.0, 10.0]
+    assert [one.start_utc for one in outlook.events] == [at(60)]
+    assert list(after.requests._pending) == []
+    assert set(after.listener.notices()) == set(before.listener.notices())
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,10 @@ from tests.controller.loop.neighbours import (
     ANNA_WASHER,
     BERT_BATTERY,
     BERT_METER,
+    CLEO_HEATER,
     CLEO_METER,
     make_site,
+    with_heater,
 )
 
 SITE = make_site()
@@ -94,3 +96,11 @@ def test_batteries_are_found_with_their_owners_in_the_sites_order() -> None:
     assert [(key, owner) for key, owner, _ in batteries_of(SITE)] == [(ANNA_BATTERY, 0), (BERT_BATTERY, 1)]
     through = {BERT_BATTERY: counted(1.0, 2.0)}
     assert meter_batteries(SITE, through) == (MISSING_ENERGY, through[BERT_BATTERY])
+
+
+def test_a_load_that_may_be_held_back_is_a_part_of_the_demand_and_need_not_count() -> None:
+    site = make_site(**with_heater())
+    for through in ({CLEO_METER: counted(1.5)}, {CLEO_METER: counted(1.5), CLEO_HEATER: counted(0.4)}):
+        cleo = meter_interval(site, through)[2]
+        assert cleo.has_all_devices
+        assert cleo.demand_kwh == pytest.approx(1.5)

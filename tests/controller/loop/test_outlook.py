@@ -69,6 +69,15 @@ def test_a_local_clock_time_is_found_across_the_change_of_clocks(now: str, at_cl
     assert look.next_local_time(at_clock) == datetime.fromisoformat(due).replace(tzinfo=UTC)
 
 
+def test_a_step_ends_where_a_car_leaves() -> None:
+    leaves_utc = START + timedelta(hours=10, minutes=40)
+    look = make_forecaster(SITE).look_ahead(START, 0.0, [leaves_utc])
+    end_utc = START + timedelta(hours=10, minutes=30)
+    assert end_utc in look.steps.starts_utc
+    assert look.steps.starts_utc[look.last_step_before(leaves_utc) + 1] == end_utc
+    assert look.demand.mean_kw.shape[1] == len(LOOK.steps.starts_utc) + 1
+
+
 def limit(valid_min: float, import_kw: float | None, export_kw: float | None = None) -> LimitNotice:
     return LimitNotice(ts_utc=START, valid_from_utc=at(valid_min), import_kw=import_kw, export_kw=export_kw)
 
@@ -127,6 +136,48 @@ def test_where_prices_end_with_the_horizon_stored_energy_is_worth_the_horizons_m
 def test_prices_that_end_within_the_horizon_are_told_with_the_first_missing_moment() -> None:
     with pytest.raises(SiteFileError, match=r"prices\.csv: no price for 2026-06-12T15:00"):
         with_series(5).look_ahead(START, 0.0)
+
+
+def with_history(days: int, spike_kw: float) -> Forecaster:
+    """The first member draws 1 kW, and every third morning much more from 10:00 UTC on for two hours."""
+    quarters = days * 96
+    start_utc = START - quarters * timedelta(minutes=15)
+    clock_h = np.array([(start_utc + number * timedelta(minutes=15)).hour for number in range(quarters)])
+    is_spike = (clock_h >= 10) & (clock_h < 12) & (np.arange(quarters) // 96 % 3 == 0)
+    demand_kw = np.ones((len(SITE.members), quarters))
+    demand_kw[0] += spike_kw * is_spike
+    forecaster = make_forecaster(SITE)
+    forecaster.history.load(start_utc, demand_kw, np.zeros(demand_kw.shape))
+    return forecaster
+
+
+def test_without_a_review_or_a_history_nothing_is_kept_free_below_the_peak() -> None:
+    fresh = make_forecaster(SITE)
+    fresh.review(START)
+    for forecaster in (fresh, with_history(14, 5.0)):
+        assert not forecaster.look_ahead(START, 0.0).peak_reserve_kw.any()
+
+
+def test_a_review_keeps_room_free_at_the_time_of_day_that_forecasts_missed() -> None:
+    forecaster = with_history(14, 5.0)
+    forecaster.review(START)
+    look = forecaster.look_ahead(START, 0.0)
+    hours = np.array([start.hour for start in look.steps.starts_utc])
+    assert look.peak_reserve_kw[hours == 11].min() > 1.0
+    assert look.peak_reserve_kw[hours == 20].max() < 0.5
+
+
+def test_each_interval_that_is_metered_teaches_once() -> None:
+    forecaster = make_forecaster(SITE)
+    moments = [START + timedelta(minutes=15 * number) for number in range(30)]
+    for moment in moments:
+        forecaster.look_ahead(moment, 0.0)
+        # A re-plan within the interval is not another forecast of it.
+        forecaster.look_ahead(moment + timedelta(minutes=5), 0.0)
+        forecaster.history.append(moment, np.full(len(SITE.members), 5.0), np.zeros(len(SITE.members)))
+    reserve_kw = forecaster.look_ahead(moments[-1] + timedelta(minutes=15), 0.0).peak_reserve_kw
+    assert reserve_kw[0] == 0.0
+    assert forecaster.look_ahead(START + timedelta(hours=27.75), 0.0).peak_reserve_kw[0] > 0.0
 
 
 def test_what_was_paid_in_an_interval_is_what_the_tariff_said_then() -> None:

@@ -14,6 +14,7 @@ from controller.loop.planner import PlanDecision, Planner
 from controller.loop.solver_messages import FailureKind
 from controller.loop.solver_process import SolverFailure
 from controller.record.records import Rung
+from models.dispatch.concealment import restate_burden
 from models.dispatch.problem import DispatchProblem
 from models.dispatch.result import Plan, Schedule, Termination
 from models.domain.setpoint import Reason
@@ -184,9 +185,9 @@ async def test_an_infeasible_plan_says_what_cannot_be_kept() -> None:
     assert decision.faults[0] == "solver infeasible: import limit of member 0"
 
 
-ARRAYS = [
-    field.name for field in fields(Schedule) if field.name not in ("run_option", "run_kw", "ev_kw", "ev_shortfall_kwh")
-]
+ABSENT = ("run_option", "run_kw", "ev_kw", "ev_shortfall_kwh", "curtailed_load_kw", "event_excess_kw")
+"""Arrays of devices and events that the example does not have."""
+ARRAYS = [field.name for field in fields(Schedule) if field.name not in ABSENT]
 
 
 @pytest.mark.parametrize("name", ARRAYS)
@@ -208,6 +209,21 @@ async def test_one_corrupted_number_in_a_plan_is_refused_and_never_sent(name: st
 async def test_a_plan_of_the_wrong_shape_is_refused() -> None:
     decision = await Bench(spoilt(charge_kw=lambda array: array[:, :-1])).decide()
     assert decision.faults[0].startswith("audit refused the plan: shape")
+
+
+async def test_a_worst_burden_that_was_restated_wrongly_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def restate_wrongly(problem: DispatchProblem, plan: Plan) -> Plan:
+        right = restate_burden(problem, plan)
+        assert right.figures is not None
+        assert right.figures.worst_burden_frac is not None
+        wrong_frac = right.figures.worst_burden_frac + 0.01
+        return replace(right, figures=replace(right.figures, worst_burden_frac=wrong_frac))
+
+    assert (await Bench().decide()).faults == ()
+    monkeypatch.setattr("controller.loop.planner.restate_burden", restate_wrongly)
+    decision = await Bench().decide()
+    assert decision.plan is None
+    assert decision.faults[0].startswith("audit refused the plan: reported burden")
 
 
 async def test_a_refused_plan_does_not_replace_the_one_before() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from config.members import Ev
+from controller.loop.device_data import count_fine_steps, known_departures
 from controller.loop.problem_builder import LEAST_NOWCAST_FRAC, BuiltProblem, RunningSchedule, build_problem
 from controller.loop.setpoints import controlled_devices
 from models.dispatch.validation import validate_problem
@@ -93,6 +96,44 @@ def test_a_cars_need_is_what_it_says_or_what_is_usual(said: dict[str, float], ne
 def test_a_car_charges_until_the_last_step_before_it_leaves(leaves_min: float, step: int) -> None:
     car = told(say(ANNA_CAR, is_plugged=True, departure_utc=at(leaves_min))).problem.evs[0]
     assert (car.arrival_step, car.departure_step) == (0, step)
+
+
+def departures(*readings: Reading) -> tuple[datetime, ...]:
+    return known_departures(
+        controlled_devices(SITE), see(SITE, [*without(usual_readings(), ANNA_CAR), *readings]), SITE.zone
+    )
+
+
+def test_a_plugged_car_leaves_when_it_says_or_else_as_usual() -> None:
+    assert departures(say(ANNA_CAR, is_plugged=True, departure_utc=at(500))) == (at(500),)
+    (usual_utc,) = departures(say(ANNA_CAR, is_plugged=True))
+    car = next(device.asset for device in controlled_devices(SITE) if device.key == ANNA_CAR)
+    assert isinstance(car, Ev)
+    assert usual_utc.astimezone(SITE.zone).time() == car.typical_departure
+    assert timedelta(0) < usual_utc - at(0) <= timedelta(days=1)
+
+
+def test_a_car_that_is_away_or_silent_leaves_at_no_time() -> None:
+    assert departures(say(ANNA_CAR, is_plugged=False, departure_utc=at(500))) == ()
+    assert departures() == ()
+
+
+def test_a_split_step_offers_a_run_no_start_beyond_the_fine_ones() -> None:
+    usual = make_forecaster(SITE).look_ahead(at(0), 0.0)
+    split = make_forecaster(SITE).look_ahead(at(0), 0.0, [at(10 * 60 + 15), at(12 * 60 + 45)])
+    assert len(split.steps.step_h) == len(usual.steps.step_h) + 2
+    assert count_fine_steps(split) == count_fine_steps(usual) == SITE.horizon.fine_steps
+
+
+def test_room_below_the_peak_goes_from_the_outlook_into_the_problem() -> None:
+    snapshot = see(SITE, usual_readings())
+    usual = make_forecaster(SITE).look_ahead(snapshot.taken_utc, 0.0)
+    assert not usual.peak_reserve_kw.any()
+    outlook = replace(usual, peak_reserve_kw=np.linspace(0.0, 2.0, len(usual.steps.step_h)))
+    account, weights = make_account(SITE, snapshot.taken_utc), np.ones(len(SITE.members))
+    built = build_problem(SITE, controlled_devices(SITE), snapshot, outlook, account, weights, None)
+    validate_problem(built.problem)
+    assert np.array_equal(built.problem.peak_reserve_kw, outlook.peak_reserve_kw)
 
 
 def test_a_requested_run_may_start_wherever_it_ends_in_time() -> None:

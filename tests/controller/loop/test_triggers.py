@@ -104,3 +104,14 @@ def test_no_more_than_one_request_of_each_kind_is_held(triggers: list[Trigger]) 
         return len(requests._pending)
 
     assert run_virtual(main, start_utc=START) == len(set(triggers))
+
+
+def test_it_is_known_for_how_long_no_replan_can_begin() -> None:
+    found: list[tuple[float, float]] = []
+
+    def look(at_s: float) -> Happening:
+        return at_s, lambda requests, _: found.append((at_s, round(requests.undisturbed_s, 3)))
+
+    play(planned(10.0), look(11.0), look(69.0), look(200.0), asked(300.0), look(300.5), look(303.0))
+    # Until the gap is over; then for as long as a request is debounced; not at all while one waits.
+    assert found == [(11.0, 59.0), (69.0, 2.0), (200.0, 2.0), (300.5, 0.0), (303.0, 59.0)]

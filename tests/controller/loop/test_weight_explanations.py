@@ -86,6 +86,9 @@ async def test_a_change_of_weights_is_explained_to_every_member(tmp_path: Path) 
         assert parts == pytest.approx(one["change_log_step"], abs=1e-9)
         assert one["change_log_step"] == pytest.approx(np.log(after / before), abs=1e-6)
         assert one["weight_after"] == after
+        told = sum(round(100 * (value or 0.0)) for name, value in one.items() if name.endswith("_weight_step"))
+        assert round(100 * before) + told == round(100 * after)
+        assert (one["weight_so_far"], one["weight_from_now_on"]) == (round(before, 2), round(after, 2))
     await store.close(START)
 
 

@@ -168,7 +168,7 @@ def record(index: int, *, members: int = 3, epoch: int = 1, replan: int = 0) -> 
             )
             for i in range(members)
         ),
-        fairness={"gini_energy_burden": 0.21, "gini_renewable_access": None},
+        fairness={"members_with_burden": 4.0, "gini_energy_burden": 0.21, "gini_renewable_access": None},
         policy={"step_largest": 0.1},
         gateway={"outbox_rows": 3.0},
     )

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.record.operator_columns import Direction, read_code
-from controller.record.operator_file import MOST_TOLD, FileForm, Flaw, Values, read_operator_file
+from controller.record.operator_file import MOST_TOLD, FileForm, Flaw, OperatorValues, Values, read_operator_file
 
 FORM = FileForm(zone=ZoneInfo("Europe/Berlin"), interval_min=15, limits_kw={"m01": (17.0, 17.0), "m02": (17.0, 17.0)})
 NOON = datetime(2026, 6, 12, 12, 0, tzinfo=UTC)
@@ -18,8 +18,8 @@ BOTH = {Direction.IMPORT: 250, Direction.EXPORT: 0}
 
 def values(text: str, form: FileForm = FORM) -> Values:
     found = read_operator_file(text, form)
-    assert isinstance(found, dict), found
-    return found
+    assert isinstance(found, OperatorValues), found
+    return found.values
 
 
 def flaw(text: str, form: FileForm = FORM) -> Flaw:
@@ -113,6 +113,29 @@ def test_what_does_not_fit_is_refused_with_row_column_and_what_is_accepted(
     assert f"row {row}, column {column}" in str(found)
 
 
+@pytest.mark.parametrize("rows", [1, 40])
+def test_a_file_that_does_not_say_whose_values_it_has_is_one_flaw_with_the_way_out(rows: int) -> None:
+    text = "time,import_kwh,export_kwh\n" + "".join(
+        f"2026-06-12T{k // 4:02d}:{k % 4 * 15:02d}Z,1,0\n" for k in range(rows)
+    )
+    found = read_operator_file(text, FORM)
+    assert isinstance(found, tuple)
+    assert len(found) == 1
+    assert found[0].row == 1
+    assert found[0].accepted == "a column called member or member_id, or --member with one of m01, m02"
+
+
+def test_values_come_with_the_line_where_each_stands_first() -> None:
+    text = "time,member,obis,value,unit\n" + "".join(
+        f"2026-06-12T12:{minute}Z,m01,1-1:{code}.9.0,0.25,kWh\n" for minute in ("00", "15") for code in (1, 2)
+    )
+    found = read_operator_file(text, FORM)
+    assert isinstance(found, OperatorValues)
+    assert list(found.rows.values()) == [4, 2]
+    assert found.rows[NOON, "m01"] == 2
+    assert (found.time_column, found.member_column) == ("time", "member")
+
+
 def test_no_more_than_twenty_flaws_are_told() -> None:
     found = read_operator_file(HEAD + "2026-06-12T12:00Z,m01,x,y\n" * 500, FORM)
     assert isinstance(found, tuple)
@@ -122,7 +145,7 @@ def test_no_more_than_twenty_flaws_are_told() -> None:
 @given(st.text())
 def test_any_text_is_read_or_refused_and_never_a_crash(text: str) -> None:
     found = read_operator_file(text, FORM)
-    assert isinstance(found, dict) or found
+    assert isinstance(found, OperatorValues) or found
 
 
 @given(st.integers(0, 4_000), st.sampled_from(["wh", "kwh", "w", "kw"]))

@@ -237,3 +237,30 @@ async def test_weights_and_burdens_of_members_stay_in_the_store(tmp_path: Path) 
     assert "0.123456" not in lines
     assert "weight_largest=1.5" in lines
     assert "3.21987" in dump(path)
+
+
+@pytest.mark.parametrize(
+    "known, told", [(3.0, {"worst_energy_burden": 0.05, "gini_energy_burden": 0.21}), (2.0, {}), (None, {})]
+)
+def test_figures_of_burdens_leave_rounded_and_only_where_several_are_known(
+    known: float | None, told: dict[str, float]
+) -> None:
+    fairness = {
+        "members_with_burden": known,
+        "worst_energy_burden": 0.0512345,
+        "gini_energy_burden": 0.2149,
+        "theil_energy_burden": None,
+        "gini_renewable_access": 0.123456,
+    }
+    (point,) = points_by_measurement(replace(record(1), fairness=fairness))["fairness"]
+    assert point.tags["span"] == "interval"
+    found = {name: value for name, value in point.fields.items() if name.endswith("_energy_burden")}
+    assert found == told
+    assert point.fields["gini_renewable_access"] == 0.123456
+
+
+def test_a_plans_worst_burden_leaves_rounded_too() -> None:
+    cycle = record(1)
+    told = replace(cycle.decision, figures={"worst_burden_frac": 0.0512345, "cost_eur": 12.34567})
+    (point,) = points_by_measurement(replace(cycle, decision=told))["interval"]
+    assert (point.fields["worst_burden_frac"], point.fields["cost_eur"]) == (0.05, 12.34567)

@@ -214,8 +214,10 @@ def test_the_members_explanations_wait_for_the_database_in_the_same_transaction(
     with open_reader(path) as reader:
         lines = [row["line"] for row in reader.select("SELECT line FROM outbox", ())]
     # One for each member and topic: the final revision's points replace those of the provisional one.
-    assert len(lines) == 2 * len(SITE.members)
-    assert all(line.startswith("explanation,") for line in lines)
+    assert sum(line.startswith("explanation,") for line in lines) == 2 * len(SITE.members)
+    (fairness,) = [line for line in lines if not line.startswith("explanation,")]
+    assert fairness.startswith("fairness,site=lindenhof,span=day ")
+    assert "revision=1i" in fairness
     assert not any(member.id + "," in line for member in SITE.members for line in lines)
 
 

@@ -1,17 +1,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from devices.simulator.home import Home
-from devices.simulator.home_state import CONTROLLED, NOTHING_KNOWN, UNCONTROLLED, HomeBehaviour, HomeState
-from devices.simulator.meter import HomeEnergy
-from models.domain.telemetry import DeviceKey
-from models.profiles.profiles import CommunityProfile
+from devices.simulator.home_state import CONTROLLED, UNCONTROLLED, HomeBehaviour
+from tests.devices.simulator.one_home import HOURS, KWH, constant, energy, make_home
 from tests.devices.simulator.village import (
     BAT,
     BATTERY,
@@ -24,33 +19,11 @@ from tests.devices.simulator.village import (
     WASHER,
     at,
     make_member,
-    make_profile,
     make_run,
     make_session,
     make_setpoint,
     make_site,
 )
-
-HOURS = 6
-STEPS = HOURS * 60
-KWH = 1e-9
-
-
-def make_home(
-    profile: CommunityProfile, behaviour: HomeBehaviour = CONTROLLED, soc_kwh: float | None = None, **owns: Any
-) -> Home:
-    site = make_site(make_member("anna", **owns))
-    devices = {DeviceKey(gateway="gw-anna", device=device.id): device for device in site.gateways[0].devices}
-    state = NOTHING_KNOWN if soc_kwh is None else HomeState(soc_kwh={"bat": soc_kwh}, evs={}, appliances={})
-    return Home(site.members[0], profile.home("anna"), devices=devices, behaviour=behaviour, state=state)
-
-
-def constant(demand_kw: float, pv_kw: float = 0.0, **events: Any) -> CommunityProfile:
-    return make_profile([[demand_kw] * STEPS], [[pv_kw] * STEPS], **events)
-
-
-def energy(home: Home, first_min: int = 0, last_min: int = STEPS) -> HomeEnergy:
-    return home.interval_energy(at(first_min), at(last_min))
 
 
 def test_a_battery_stores_the_surplus_until_it_is_full_and_then_the_home_exports() -> None:
@@ -195,76 +168,3 @@ def test_a_start_outside_the_profile_is_refused() -> None:
             behaviour=CONTROLLED,
             start_utc=START + timedelta(hours=HOURS),
         )
-
-
-POWERS = st.lists(st.floats(0.0, 8.0), min_size=12, max_size=12)
-SETPOINTS = st.lists(
-    st.tuples(
-        st.sampled_from([BAT, CAR, PV, WASH]),
-        st.floats(-5.0, 8.0),
-        st.floats(0.0, HOURS * 60.0 - 1.0),
-        st.floats(0.01, 60.0),
-    ),
-    max_size=15,
-)
-
-
-def play_day(
-    demand_kw: list[float], pv_kw: list[float], orders: list[tuple[DeviceKey, float, float, float]], cuts: list[float]
-) -> Home:
-    """A home with everything, half-hourly powers, any setpoints, advanced in any portions."""
-    profile = make_profile(
-        [demand_kw],
-        [pv_kw],
-        step_s=1800,
-        sessions=[make_session(-20, 70, 5.0), make_session(95.3, 310.1, 20.0)],
-        runs=[make_run(33.3, 200.2), make_run(120, 350)],
-    )
-    home = make_home(profile, soc_kwh=3.0, batteries=[BATTERY], evs=[EV], shiftable_loads=[WASHER])
-    orders = sorted(orders, key=lambda order: order[2])
-    moments = sorted(
-        [*((minute, index) for index, (_, _, minute, _) in enumerate(orders)), *((cut, -1) for cut in cuts)]
-    )
-    for minute, index in moments:
-        # The wire's stamps and the loop's time have microseconds.
-        now_utc = at(minute)
-        home.advance_to((now_utc - START).total_seconds())
-        if index >= 0:
-            device, power_kw, _, life_min = orders[index]
-            setpoint = make_setpoint(power_kw, seq=index, minute=minute, life_min=life_min, device=device)
-            home.offer(setpoint, now_utc)
-    home.advance_to(HOURS * 3600.0)
-    return home
-
-
-@settings(max_examples=60, deadline=None)
-@given(POWERS, POWERS, SETPOINTS)
-def test_every_home_balances_in_every_interval_whatever_is_asked_of_it(
-    demand_kw: list[float], pv_kw: list[float], orders: list[tuple[DeviceKey, float, float, float]]
-) -> None:
-    home = play_day(demand_kw, pv_kw, orders, [])
-    for first_min in range(0, STEPS, 15):
-        flows = energy(home, first_min, first_min + 15)
-        used_kwh = flows.demand_kwh + flows.charge_kwh - flows.discharge_kwh + flows.ev_kwh + flows.runs_kwh
-        assert flows.net_kwh == pytest.approx(used_kwh - flows.pv_kwh, abs=KWH)
-        assert flows.demand_kwh == pytest.approx(demand_kw[first_min // 30] / 4.0, abs=KWH)
-        assert flows.pv_kwh <= flows.pv_available_kwh + KWH
-    battery, total = home.assets.batteries[0], energy(home)
-    stored_kwh = 0.95 * total.charge_kwh - total.discharge_kwh / 0.95
-    assert battery.soc_kwh - 3.0 == pytest.approx(stored_kwh, abs=KWH)
-    assert -KWH <= battery.soc_kwh <= 10.0 + KWH
-    assert total.import_kwh == pytest.approx(home.meter.import_kwh_total, abs=KWH)
-    assert total.export_kwh == pytest.approx(home.meter.export_kwh_total, abs=KWH)
-    assert home.assets.appliances[0].runs_finished >= 1
-
-
-@settings(max_examples=30, deadline=None)
-@given(POWERS, POWERS, SETPOINTS, st.lists(st.floats(0.0, HOURS * 60.0), max_size=40))
-def test_looking_more_often_changes_nothing(
-    demand_kw: list[float],
-    pv_kw: list[float],
-    orders: list[tuple[DeviceKey, float, float, float]],
-    cuts: list[float],
-) -> None:
-    seldom, often = play_day(demand_kw, pv_kw, orders, []), play_day(demand_kw, pv_kw, orders, cuts)
-    assert often.ledger.table() == pytest.approx(seldom.ledger.table(), abs=KWH)

@@ -13,6 +13,7 @@ from devices.simulator.uncontrolled import UncontrolledRun, run_uncontrolled
 from models.profiles.profiles import CommunityProfile
 from tests.devices.simulator.village import (
     BATTERY,
+    BOILER,
     EV,
     START,
     WASHER,
@@ -80,6 +81,14 @@ def test_two_runs_that_carry_the_state_are_one(cut_min: int) -> None:
         joined = np.concatenate([getattr(first, name), getattr(second, name)], axis=1)
         assert joined == pytest.approx(getattr(whole, name), abs=1e-9), name
     assert second.end_states == whole.end_states
+
+
+def test_nobody_holds_a_load_back() -> None:
+    site, profile = make_world()
+    owned = make_member("anna", batteries=[BATTERY], evs=[EV], shiftable_loads=[WASHER], curtailable_loads=[BOILER])
+    run, plain = run_uncontrolled(make_site(owned, make_member("bert")), profile), run_uncontrolled(site, profile)
+    for name in ENERGIES:
+        assert np.array_equal(getattr(run, name), getattr(plain, name)), name
 
 
 def test_the_car_charges_on_arrival_and_the_run_starts_on_request() -> None:

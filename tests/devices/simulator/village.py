@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from config.consistency import ASSET_LISTS
 from config.schema import Site
 from models.domain.setpoint import Reason, Setpoint
 from models.domain.telemetry import DeviceKey
@@ -17,9 +18,11 @@ START = datetime(2026, 6, 12, 10, 0, tzinfo=UTC)
 BATTERY = {"id": "bat", "capacity_kwh": 10.0, "charge_limit_kw": 4.0, "discharge_limit_kw": 4.0, "soc_min_frac": 0.0}
 EV = {"id": "car", "capacity_kwh": 50.0, "charge_limit_kw": 7.0, "charge_min_kw": 1.4, "charge_efficiency_frac": 0.9}
 WASHER = {"id": "wash", "power_kw": 2.0, "duration_min": 60, "window_start": "08:00", "window_end": "20:00"}
+BOILER = {"id": "boiler", "power_kw": 1.5, "typical_share_frac": 0.5}
 BAT = DeviceKey(gateway="gw-anna", device="bat")
 CAR = DeviceKey(gateway="gw-anna", device="car")
 WASH = DeviceKey(gateway="gw-anna", device="wash")
+BOIL = DeviceKey(gateway="gw-anna", device="boiler")
 PV = DeviceKey(gateway="gw-anna", device="pv")
 METER = DeviceKey(gateway="gw-anna", device="meter")
 GRID = DeviceKey(gateway="gw-grid", device="grid")
@@ -38,7 +41,7 @@ def make_gateway(member: dict[str, Any]) -> dict[str, Any]:
     """A home's gateway with a device for everything that the member owns."""
     name = member["id"]
     devices = [{"id": "meter", "kind": "meter", "member": name}, {"id": "pv", "kind": "pv", "member": name}]
-    for kind, key in (("battery", "batteries"), ("ev", "evs"), ("shiftable_load", "shiftable_loads")):
+    for kind, key in ASSET_LISTS.items():
         devices += [
             {"id": asset["id"], "kind": kind, "member": name, "asset": asset["id"]} for asset in member.get(key, ())
         ]

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from models.dispatch.problem import BatteryData, DispatchProblem, EvData, RunData
+from models.dispatch.problem import BatteryData, CurtailableData, DispatchProblem, EvData, RunData
 
 START = datetime(2026, 6, 12, 10, tzinfo=UTC)
 
@@ -44,6 +44,19 @@ def car(member: int = 0, **changes: Any) -> EvData:
         departure_step=2,
         arrival_step=0,
         shortfall_eur_per_kwh=1.0,
+    )
+    return replace(plain, **changes)
+
+
+def load(steps: int = 4, member: int = 0, **changes: Any) -> CurtailableData:
+    """A heat pump of 0.8 kW that may be held back in every step, for up to 10 kWh a day."""
+    plain = CurtailableData(
+        member=member,
+        wanted_kw=np.full(steps, 0.8),
+        is_open=np.ones(steps, dtype=np.bool_),
+        discomfort_eur_per_kwh=0.1,
+        day=np.zeros(steps, dtype=np.int64),
+        limit_kwh=np.array([10.0]),
     )
     return replace(plain, **changes)
 
@@ -93,25 +106,25 @@ def plain_problem(members: int = 2, steps: int = 4, **changes: Any) -> DispatchP
     return DispatchProblem(**(base | changes))
 
 
-def random_problem(seed: int, *, has_islands: bool = False, is_tame: bool = False) -> DispatchProblem:
+def random_problem(
+    seed: int, *, has_islands: bool = False, is_tame: bool = False, has_events: bool = True
+) -> DispatchProblem:
     """A problem of 1 to 5 members and 2 to 7 steps.
 
     Args:
         seed: Decides everything.
         has_islands: Some steps may be without grid.
         is_tame: No limit that could make the problem infeasible, no start outside limits.
+        has_events: It may have demand-response events and curtailable loads; the rest of it is the same without.
     """
     rng = np.random.default_rng(seed)
     members, steps = int(rng.integers(1, 6)), int(rng.integers(2, 8))
     kwp = np.where(rng.random(members) < 0.6, rng.uniform(0.5, 8.0, members), 0.0)
     p_in = rng.uniform(0.1, 0.4, steps)
     p_out = rng.uniform(0.0, 0.12, steps)
-    if rng.random() < 0.3:
-        p_out[rng.integers(steps)] = -0.05
-    if rng.random() < 0.2:
-        p_in[rng.integers(steps)] = -0.03
-    if rng.random() < 0.2:
-        p_out[rng.integers(steps)] = 0.5
+    for prices, share, price in ((p_out, 0.3, -0.05), (p_in, 0.2, -0.03), (p_out, 0.2, 0.5)):
+        if rng.random() < share:
+            prices[rng.integers(steps)] = price
     fee = np.full(steps, rng.choice([0.0, 0.02, 0.05]))
     periods = int(rng.integers(1, 3))
     limits = (17.0, 17.0) if is_tame else (rng.choice([17.0, 3.0]), rng.choice([17.0, 2.0]))
@@ -121,7 +134,7 @@ def random_problem(seed: int, *, has_islands: bool = False, is_tame: bool = Fals
     runs = tuple(_run(rng, members, steps) for _ in range(rng.integers(0, 3)))
     weight = rng.uniform(0.3, 2.5, members)
     reference = rng.uniform(-2.0, 2.0, (len(batteries), steps)) if rng.random() < 0.5 else np.nan
-    return DispatchProblem(
+    problem = DispatchProblem(
         start_utc=START,
         step_h=rng.choice([0.25, 0.5, 1.0], steps),
         exact_steps=int(rng.integers(1, steps + 1)),
@@ -156,6 +169,41 @@ def random_problem(seed: int, *, has_islands: bool = False, is_tame: bool = Fals
         runs=runs,
         reference_battery_kw=np.broadcast_to(reference, (len(batteries), steps)).copy(),
         reference_ev_kw=np.full((len(evs), steps), np.nan),
+    )
+    problem = replace(problem, peak_reserve_kw=_reserve_kw(seed, steps))
+    return _with_events(rng, problem) if has_events else problem
+
+
+def _reserve_kw(seed: int, steps: int) -> np.ndarray:
+    """Of every second problem, from a stream of its own: the rest of a seed's problem is the same without."""
+    rng = np.random.default_rng((seed, 1))
+    return rng.uniform(0.0, 2.0, steps) if rng.random() < 0.5 else np.zeros(0)
+
+
+def _with_events(rng: np.random.Generator, problem: DispatchProblem) -> DispatchProblem:
+    """Up to three loads that may be held back, and in half of the problems a target in some steps."""
+    members, steps = problem.demand_kw.shape
+    loads = []
+    for _ in range(rng.choice([0, 1, 3])):
+        member = int(rng.integers(members))
+        loads.append(
+            load(
+                steps,
+                member,
+                wanted_kw=problem.demand_kw[member] * rng.uniform(0.0, 0.33),
+                is_open=rng.random(steps) < 0.7,
+                discomfort_eur_per_kwh=float(rng.choice([0.0, 0.15, 0.6])),
+                day=np.sort(rng.integers(0, 2, steps)),
+                limit_kwh=rng.choice([0.0, 0.2, 5.0], 2),
+            )
+        )
+    if rng.random() < 0.5:
+        return replace(problem, curtailables=tuple(loads))
+    return replace(
+        problem,
+        curtailables=tuple(loads),
+        event_target_kw=np.where(rng.random(steps) < 0.6, rng.uniform(-2.0, members, steps), np.inf),
+        event_shortfall_eur_per_kwh=float(rng.choice([0.0, 0.3, 1.0])),
     )
 
 

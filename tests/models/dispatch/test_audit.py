@@ -39,7 +39,7 @@ def figures_of(plan: Plan) -> PlanFigures:
     return plan.figures
 
 
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(seed=st.sampled_from(SEEDS), data=st.data(), size=st.floats(0.01, 5.0), sign=st.sampled_from([-1.0, 1.0]))
 def test_a_power_that_is_changed_alone_is_found(seed: int, data: st.DataObject, size: float, sign: float) -> None:
     problem, plan = sound(seed)
@@ -51,7 +51,7 @@ def test_a_power_that_is_changed_alone_is_found(seed: int, data: st.DataObject, 
     assert audit_plan(problem, broken) != ()
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(seed=st.sampled_from(SEEDS), data=st.data(), value=st.sampled_from([np.nan, np.inf, -np.inf]))
 def test_a_value_that_is_no_number_is_found(seed: int, data: st.DataObject, value: float) -> None:
     problem, plan = sound(seed)
@@ -62,7 +62,7 @@ def test_a_value_that_is_no_number_is_found(seed: int, data: st.DataObject, valu
     assert [violation.rule for violation in audit_plan(problem, broken)] == ["finite"]
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(seed=st.sampled_from(SEEDS), data=st.data(), size=st.floats(0.01, 10.0))
 def test_a_reported_figure_that_is_wrong_is_found(seed: int, data: st.DataObject, size: float) -> None:
     problem, plan = sound(seed)
@@ -126,7 +126,7 @@ def test_a_limit_may_give_way_by_what_the_plan_says_and_no_more() -> None:
     problem = plain_problem(member_import_limit_kw=np.array([1.5, 17.0]))
     plan = plan_of(problem)
     assert audit_plan(problem, plan) == ()
-    silent = replace(plan, softened=())
+    silent = replace(plan, softened=(), record=replace(plan.record, violated=()))
     assert {violation.rule for violation in audit_plan(problem, silent)} == {"import limit"}
     halved = tuple(replace(limit, size=limit.size / 2.0) for limit in plan.softened)
     assert all(limit.kind is LimitKind.MEMBER_IMPORT for limit in halved)
@@ -136,4 +136,5 @@ def test_a_limit_may_give_way_by_what_the_plan_says_and_no_more() -> None:
 def test_a_violation_reads_as_a_sentence() -> None:
     problem = plain_problem(member_import_limit_kw=np.array([1.5, 17.0]))
     plan = replace(plan_of(problem), softened=())
-    assert str(audit_plan(problem, plan)[-1]) == "import limit at member 0, step 3: off by 0.5 kW"
+    found = [one for one in audit_plan(problem, plan) if one.rule == "import limit"][-1]
+    assert str(found) == "import limit at member 0, step 3: off by 0.5 kW"

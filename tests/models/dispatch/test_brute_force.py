@@ -11,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.dispatch.arrays.program import write_program
+from models.dispatch.directions import find_burning
 from models.dispatch.facts import derive_facts
+from models.dispatch.layout import locate
 from models.dispatch.problem import DispatchProblem, RunData
 from models.dispatch.solvers.protocol import Objective
 from tests.models.dispatch.planners import audited, plan_of, solver
@@ -72,7 +74,7 @@ def test_the_efficient_cost_is_that_of_the_best_schedule_on_a_grid(
     assert figures.efficient_cost_eur == pytest.approx(best, abs=1e-6)
 
 
-@settings(max_examples=15)
+@settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 100_000))
 def test_no_schedule_on_a_grid_is_cheaper_than_the_efficient_cost(seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -131,7 +133,7 @@ def test_a_car_charges_with_the_best_of_all_patterns_of_pulses() -> None:
     assert figures.efficient_cost_eur == pytest.approx(min(patterns), abs=1e-6)
 
 
-@settings(max_examples=12)
+@settings(max_examples=12, deadline=None)
 @given(seed=st.integers(0, 100_000))
 def test_the_equity_stage_finds_the_best_of_all_patterns_of_sides(seed: int) -> None:
     problem = random_problem(seed, is_tame=True)
@@ -149,7 +151,8 @@ def test_the_equity_stage_finds_the_best_of_all_patterns_of_sides(seed: int) -> 
     )
     plan = plan_of(problem, "highs")
     assert plan.figures is not None
-    program = write_program(problem, derive_facts(problem)).program
+    written = write_program(problem, derive_facts(problem))
+    program, layout = written.program, locate(problem, written.columns, written.rows)
     integers = np.flatnonzero(program.is_integer)
     session = solver("highs").open(program)
     gain = max(0.0, plan.figures.alone_cost_eur - plan.figures.efficient_cost_eur)
@@ -157,9 +160,12 @@ def test_the_equity_stage_finds_the_best_of_all_patterns_of_sides(seed: int) -> 
     rhs = budget - program.objectives[Objective.COST][1] + 1e-6 * max(1.0, abs(budget))
     session.set_row_bounds(np.array([program.budget_row]), np.array([-np.inf]), np.array([rhs]))
     session.set_objective(*program.objectives[Objective.EQUITY])
-    best = np.inf
+    best, burns = np.inf, False
     for pattern in product([0.0, 1.0], repeat=integers.shape[0]):
         session.set_column_bounds(integers, np.array(pattern), np.array(pattern))
         solution = session.solve_relaxed(deadline_s=10.0)
-        best = min(best, solution.objective) if solution.has_point else best
-    assert plan.record.objective_eur == pytest.approx(best, abs=1e-4)
+        if solution.has_point and solution.objective < best:
+            best, burns = solution.objective, bool(find_burning(problem, layout, solution.x).any())
+    # A pattern of sides may let a battery charge and discharge at once; the plan may not, and its gap says so.
+    allowed = 2.0 * plan.record.gap_frac * max(abs(best), 1.0) if burns else 0.0
+    assert best - 1e-4 <= plan.record.objective_eur <= best + allowed + 1e-4

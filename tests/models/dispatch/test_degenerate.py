@@ -10,7 +10,7 @@ import pytest
 from models.dispatch.problem import DispatchProblem, FloatArray
 from models.dispatch.result import LimitKind, Termination
 from tests.models.dispatch.planners import audited, plan_of
-from tests.models.dispatch.random_problems import battery, car, plain_problem
+from tests.models.dispatch.random_problems import battery, car, plain_problem, random_problem
 
 BOTH = pytest.mark.parametrize("name", ["glpk", "highs"])
 
@@ -186,3 +186,14 @@ def test_a_car_that_cannot_be_filled_in_time_is_short_by_what_is_missing(name: s
     schedule, _ = audited(problem, name)
     assert schedule.ev_kw[0] == pytest.approx([7.4, 7.4, 0.0, 0.0])
     assert schedule.ev_shortfall_kwh[0] == pytest.approx(30.0 - 7.4 * 0.9)
+
+
+@BOTH
+def test_trading_both_ways_beyond_the_control_window_does_not_exceed_a_connection(name: str) -> None:
+    problem = random_problem(50047)
+    schedule, _ = audited(problem, name, mip_gap=1e-4)
+    tail = np.s_[:, problem.exact_steps :]
+    taken_kw, given_kw = (schedule.import_kw + schedule.buy_kw)[tail], (schedule.export_kw + schedule.sell_kw)[tail]
+    assert (given_kw - taken_kw).max() <= problem.member_export_limit_kw.max() + 1e-4
+    # The relaxed sides are used: more is sold than the connection could carry by itself.
+    assert given_kw.max() > problem.member_export_limit_kw.max() + 0.05

@@ -66,7 +66,7 @@ def test_the_way_back_is_bounded_by_power_and_by_the_room_of_the_connection() ->
     assert storage.starts_outside[0]
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 100_000))
 def test_no_member_left_out_of_the_burden_rows_bears_the_highest_burden(seed: int) -> None:
     problem = replace(random_problem(seed, is_tame=True), burden_price_frac=0.5)
@@ -81,7 +81,7 @@ def test_no_member_left_out_of_the_burden_rows_bears_the_highest_burden(seed: in
     assert burden[facts.is_burden].max() >= burden.max() - 1e-6
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 100_000))
 def test_every_plan_keeps_within_the_tightest_bounds(seed: int) -> None:
     problem = random_problem(seed, is_tame=True)

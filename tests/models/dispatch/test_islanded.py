@@ -7,10 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models.dispatch.problem import DispatchProblem
+from models.dispatch.audit import audit_plan
+from models.dispatch.problem import DispatchProblem, RunData
 from models.dispatch.result import LimitKind
 from tests.models.dispatch.planners import audited, plan_of
-from tests.models.dispatch.random_problems import battery, plain_problem
+from tests.models.dispatch.random_problems import battery, plain_problem, random_problem
 
 BOTH = pytest.mark.parametrize("name", ["glpk", "highs"])
 
@@ -78,3 +79,27 @@ def test_surplus_on_an_island_is_curtailed(name: str) -> None:
     schedule, _ = audited(islanded(problem, [2]), name)
     assert schedule.curtailed_kw[1, 2] > 0.0
     assert schedule.buy_kw[0, 2] == pytest.approx(0.5)
+
+
+@BOTH
+def test_the_surplus_of_a_home_whose_run_is_skipped_finds_its_way_out(name: str) -> None:
+    problem = plain_problem(
+        demand_kw=np.array([[1.0] * 4, [0.5] * 4]),
+        pv_kw=np.array([[0.0] * 4, [0.0, 1.5, 1.5, 0.0]]),
+        batteries=(),
+        reference_battery_kw=np.empty((0, 4)),
+        # The only start that is left falls on the island, where there is nothing to run it with.
+        runs=(RunData(member=1, option_kw=np.array([[1.2, 1.2, 0.0, 0.0]])),),
+    )
+    problem = islanded(problem, [0])
+    plan = plan_of(problem, name)
+    assert plan.schedule is not None
+    assert [str(violation) for violation in audit_plan(problem, plan)] == []
+    assert plan.schedule.run_option.tolist() == [-1]
+    assert plan.schedule.sell_kw[1, 1] == pytest.approx(1.0, abs=1e-4)
+
+
+@BOTH
+@pytest.mark.parametrize("seed", [500361, 501240])
+def test_islands_that_leave_no_time_for_a_run_still_get_a_plan(name: str, seed: int) -> None:
+    audited(random_problem(seed, has_islands=True), name)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.dispatch.figures import measure_schedule
@@ -67,6 +67,7 @@ def test_cars_charge_on_arrival_and_runs_start_first() -> None:
     assert s.run_kw[0].tolist() == [0.0, 1.0, 0.0, 0.0]
 
 
+@settings(deadline=None)
 @given(seed=st.integers(0, 5_000))
 def test_cooperating_is_never_dearer_than_everybody_alone(seed: int) -> None:
     problem = random_problem(seed, is_tame=True)

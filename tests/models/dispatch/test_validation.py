@@ -11,13 +11,25 @@ from hypothesis import strategies as st
 from models.dispatch.problem import DispatchProblem, RunData
 from models.dispatch.validation import validate_problem
 from models.domain.errors import ProblemError
-from tests.models.dispatch.random_problems import battery, car, plain_problem, random_problem
+from tests.models.dispatch.random_problems import battery, car, load, plain_problem, random_problem
+
+
+def full_problem() -> DispatchProblem:
+    """With a car, a load that may wait, an event, and room below the peak."""
+    return plain_problem(
+        evs=(car(),),
+        curtailables=(load(),),
+        event_target_kw=np.array([1.0, np.inf, -1.0, 2.0]),
+        peak_reserve_kw=np.array([0.5, 0.0, 1.0, 0.0]),
+    )
+
 
 NAN_ALLOWED = {"income_eur", "reference_battery_kw", "reference_ev_kw"}
+INFINITE_ALLOWED = {"event_target_kw"}
 FLOAT_ARRAYS = sorted(
     field.name
     for field in fields(DispatchProblem)
-    if isinstance(value := getattr(plain_problem(evs=(car(),)), field.name), np.ndarray) and value.dtype == np.float64
+    if isinstance(value := getattr(full_problem(), field.name), np.ndarray) and value.dtype == np.float64 and value.size
 )
 
 
@@ -35,14 +47,18 @@ def test_every_random_problem_is_accepted(seed: int) -> None:
 @pytest.mark.parametrize("name", FLOAT_ARRAYS)
 @pytest.mark.parametrize("value", [np.inf, -np.inf, 1e308])
 def test_a_value_that_is_not_a_usable_number_is_refused_in_every_array(name: str, value: float) -> None:
+    problem = spoiled(full_problem(), name, value)
+    if name in INFINITE_ALLOWED and value == np.inf:
+        validate_problem(problem)
+        return
     with pytest.raises(ProblemError, match=name):
-        validate_problem(spoiled(plain_problem(evs=(car(),)), name, value))
+        validate_problem(problem)
 
 
 @pytest.mark.parametrize("name", [name for name in FLOAT_ARRAYS if name not in NAN_ALLOWED])
 def test_nan_is_refused_where_it_means_nothing(name: str) -> None:
     with pytest.raises(ProblemError, match=rf"{name}\[.*\] is nan; accepted: a finite number from"):
-        validate_problem(spoiled(plain_problem(evs=(car(),)), name, np.nan))
+        validate_problem(spoiled(full_problem(), name, np.nan))
 
 
 @pytest.mark.parametrize("name", sorted(NAN_ALLOWED))
@@ -52,7 +68,7 @@ def test_nan_is_accepted_where_it_means_none(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in FLOAT_ARRAYS if name != "peak_floor_kw"])
 def test_an_array_of_the_wrong_shape_is_refused(name: str) -> None:
-    problem = plain_problem(evs=(car(),))
+    problem = full_problem()
     longer: dict[str, Any] = {name: np.append(getattr(problem, name).ravel(), 1.0)}
     changed = replace(problem, **longer)
     with pytest.raises(ProblemError):
@@ -82,6 +98,22 @@ def test_the_message_names_field_index_found_and_accepted() -> None:
         ({"peak_floor_kw": np.array([])}, "no period"),
         ({"metered_h": float("inf")}, "metered_h is inf"),
         ({"weight": np.zeros(2)}, r"weight\[0\] is 0"),
+        ({"curtailables": (load(member=2),)}, r"curtailables\[0\]\.member is 2; accepted: 0 to 1"),
+        ({"curtailables": (load(3),)}, r"curtailables\[0\]\.wanted_kw has shape \(3,\); accepted: \(4,\)"),
+        ({"curtailables": (load(wanted_kw=np.full(4, -0.1)),)}, r"curtailables\[0\]\.wanted_kw\[0\] is -0\.1"),
+        ({"curtailables": (load(wanted_kw=np.full(4, np.nan)),)}, r"curtailables\[0\]\.wanted_kw\[0\] is nan"),
+        ({"curtailables": (load(discomfort_eur_per_kwh=-0.1),)}, r"discomfort_eur_per_kwh is -0\.1"),
+        ({"curtailables": (load(limit_kwh=np.zeros(0)),)}, r"limit_kwh: no day; accepted: at least one"),
+        ({"curtailables": (load(limit_kwh=np.array([np.inf])),)}, r"limit_kwh\[0\] is inf"),
+        ({"curtailables": (load(day=np.array([0, 0, 1, 1])),)}, r"day\[2\] is 1; accepted: .* 0 to 0"),
+        (
+            {"curtailables": (load(day=np.array([1, 1, 0, 0]), limit_kwh=np.ones(2)),)},
+            r"curtailables\[0\]\.day holds \[1, 1, 0, 0\]; accepted: whole numbers, never falling",
+        ),
+        ({"curtailables": (load(day=np.zeros(4)),)}, "accepted: whole numbers, never falling"),
+        ({"event_target_kw": np.zeros(3)}, r"event_target_kw has shape \(3,\); accepted: \(4,\)"),
+        ({"event_target_kw": np.full(4, -np.inf)}, r"event_target_kw\[0\] is -inf; accepted: .* or infinity"),
+        ({"event_shortfall_eur_per_kwh": -1.0}, "event_shortfall_eur_per_kwh is -1"),
     ],
 )
 def test_inconsistent_data_are_refused_by_name(changes: dict[str, Any], words: str) -> None:
@@ -93,3 +125,13 @@ def test_inconsistent_data_are_refused_by_name(changes: dict[str, Any], words: s
     }
     with pytest.raises(ProblemError, match=words):
         validate_problem(replace(plain_problem(), **(sizes | changes)))
+
+
+def test_several_loads_of_one_member_together_want_no_more_than_its_demand() -> None:
+    problem = plain_problem(demand_kw=np.array([[2.0, 2.0, 1.5, 2.0], [1.0] * 4]))
+    validate_problem(replace(problem, curtailables=(load(), load(wanted_kw=np.full(4, 0.7)))))
+    words = r"curtailables\[1\]\.wanted_kw\[2\] is 0\.8; accepted: at most what is left of its member's demand, 0\.7$"
+    with pytest.raises(ProblemError, match=words):
+        validate_problem(replace(problem, curtailables=(load(), load())))
+    # Sums of shares may round.
+    validate_problem(replace(problem, curtailables=(load(), load(wanted_kw=np.full(4, 0.7 + 1e-9)))))

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.domain.interval import (
+    MOST_SPLITS,
     Span,
     billing_period,
     billing_period_index,
@@ -84,6 +85,23 @@ def test_a_re_plan_keeps_the_steps_and_shortens_the_first() -> None:
     assert whole.starts_utc[1:] == rest.starts_utc[1:]
     assert rest.step_h[0] == pytest.approx(5 / 60)
     assert whole.end_utc == datetime(2026, 6, 2, 12, 0, tzinfo=UTC)
+
+
+@given(st.lists(st.integers(-200, 2000), max_size=12), st.integers(0, 59))
+def test_a_coarse_step_is_split_where_something_ends_and_no_other_step_is(ends_min: list[int], late_min: int) -> None:
+    now = datetime(2026, 6, 1, 12, 0, tzinfo=UTC) + timedelta(minutes=late_min)
+    options = {"interval_min": 15, "fine_steps": 16, "coarse_steps": 20, "coarse_step_min": 60}
+    ends = [now + timedelta(minutes=minutes) for minutes in ends_min]
+    plain, split = plan_steps(now, **options), plan_steps(now, **options, ends_utc=ends)
+    assert set(plain.starts_utc) <= set(split.starts_utc)
+    assert split.end_utc == plain.end_utc
+    assert split.starts_utc[:17] == plain.starts_utc[:17]
+    added = [start for start in split.starts_utc if start not in plain.starts_utc]
+    wanted = {floor_to_interval(end, 15) for end in ends} - set(plain.starts_utc)
+    inside = sorted(moment for moment in wanted if plain.starts_utc[16] < moment < plain.end_utc)
+    assert added == inside[:MOST_SPLITS]
+    lengths = [(after - before) / timedelta(hours=1) for before, after in pairwise((*split.starts_utc, split.end_utc))]
+    assert split.step_h == pytest.approx(lengths)
 
 
 @pytest.mark.parametrize("change", [{"fine_steps": 0}, {"coarse_steps": -1}, {"coarse_step_min": 50}])

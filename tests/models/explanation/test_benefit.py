@@ -127,10 +127,20 @@ def test_the_loss_of_a_day_and_what_is_given_back_later_stand_in_a_line_of_their
     assert [benefit.carried_minor for benefit in explained.benefits] == [20, 0, 0, 10]
 
 
-def test_a_share_is_compared_with_an_equal_part_of_the_plain_gain() -> None:
+def test_the_benefit_is_compared_with_an_equal_part_of_what_was_gained() -> None:
     explained = explain_random(11, 5, GameKind.METERED)
     first = explained.benefits[0]
-    assert first.equal_minor == round(100 * explained.settled.split.plain_eur.sum() / 5)
-    assert replace(first, equal_minor=first.plain_minor + 50).compared_to_equal == -1
-    assert replace(first, equal_minor=first.plain_minor - 50).compared_to_equal == 1
-    assert replace(first, equal_minor=first.plain_minor + 1).compared_to_equal == 0
+    assert first.equal_minor == round(100 * explained.settled.gain_eur / 5)
+    assert 5 * first.equal_minor == pytest.approx(sum(one.benefit_minor for one in explained.benefits), abs=3)
+    assert replace(first, equal_minor=first.benefit_minor + 50).compared_to_equal == -1
+    assert replace(first, equal_minor=first.benefit_minor - 50).compared_to_equal == 1
+    assert replace(first, equal_minor=first.benefit_minor + 1).compared_to_equal == 0
+
+
+def test_the_own_part_is_compared_with_that_of_the_average_home() -> None:
+    explained = explain_random(11, 5, GameKind.METERED)
+    first = explained.benefits[0]
+    assert first.mean_plain_minor == round(100 * explained.settled.split.plain_eur.sum() / 5)
+    assert replace(first, mean_plain_minor=first.plain_minor + 50).compared_to_mean == -1
+    assert replace(first, mean_plain_minor=first.plain_minor - 50).compared_to_mean == 1
+    assert replace(first, mean_plain_minor=first.plain_minor + 1).compared_to_mean == 0

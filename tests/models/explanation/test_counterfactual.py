@@ -11,7 +11,7 @@ from models.dispatch.figures import measure_schedule
 from models.dispatch.problem import DispatchProblem
 from models.dispatch.result import Plan
 from models.domain.setpoint import Reason
-from models.explanation.counterfactual import MOTIVES, Motive, ask_without, take_out
+from models.explanation.counterfactual import MOTIVES, Motive, ask_in_turn, ask_without, take_out
 from tests.models.dispatch.planners import plan_of
 from tests.models.dispatch.random_problems import battery, plain_problem, random_problem
 
@@ -79,3 +79,20 @@ def test_taking_out_a_motive_changes_nothing_else() -> None:
     assert alone.schedule is not None
     assert not alone.schedule.buy_kw.any()
     assert set(MOTIVES) < set(Reason)
+
+
+def test_a_motive_that_changes_nothing_is_followed_by_the_others_until_one_decides() -> None:
+    problem = replace(peaky(), import_price_eur_per_kwh=np.array([0.30, 0.31, 0.30, 0.31]))
+    answers = ask_in_turn(Motive.PRICE_CHANGES, problem, plan_of(problem), 0, plan_of)
+    assert [answer.without for answer in answers] == [Motive.PRICE_CHANGES, Motive.PEAK_CHARGE]
+    assert [answer.is_same for answer in answers] == [True, False]
+    # The one that decides is asked first: no other solution is needed.
+    assert len(ask_in_turn(Motive.PEAK_CHARGE, problem, plan_of(problem), 0, plan_of)) == 1
+    assert ask_in_turn(Motive.PEAK_CHARGE, problem, plan_of(problem), 0, lambda _: None) == ()
+
+
+def test_motives_that_the_problem_does_not_have_are_not_asked_about() -> None:
+    problem = replace(peaky(), peak_charge_eur_per_kw=0.0)
+    answers = ask_in_turn(Motive.PRICE_CHANGES, problem, plan_of(problem), 0, plan_of)
+    # One home, one price, no peak charge: only what was asked for is left.
+    assert [answer.without for answer in answers] == [Motive.PRICE_CHANGES]

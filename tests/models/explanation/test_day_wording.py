@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import date
 
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from models.explanation.asset_parts import Asset
 from models.explanation.benefit import Benefit
-from models.explanation.day_wording import DayContext, word_benefit
+from models.explanation.day_wording import DayContext, _list_adjustments, word_benefit
 from models.explanation.language import LANGUAGES
 from models.settlement.gain_split import GainOutcome
 from models.settlement.settle_day import GameKind
@@ -18,6 +19,7 @@ from tests.models.explanation.said import language, languages, shape
 from tests.models.explanation.settled_days import explain, explain_random
 from tests.models.settlement.community_day import draw_terms, meter_day
 
+AMOUNT = re.compile(r"[+-]?€?[\d.,]*\d")
 CONTEXT = DayContext(local_day=date(2026, 6, 12), members=6, currency="EUR")
 PLAIN = Benefit(
     outcome=GainOutcome.GAIN,
@@ -35,7 +37,8 @@ PLAIN = Benefit(
     wear_part_minor=0,
     by_asset_minor={Asset.DEMAND: 80, Asset.PV: 0, Asset.BATTERY: 0, Asset.EV: 0},
     planning_minor=0,
-    equal_minor=40,
+    equal_minor=50,
+    mean_plain_minor=60,
 )
 
 
@@ -47,27 +50,32 @@ def test_a_consumers_day_reads_as_intended() -> None:
     assert english(PLAIN) == (
         "Being part of the community was worth €0.70 to you on June 12, 2026. "
         "Alone, the day would have cost you €3.00. "
-        "Together, it cost you €2.30. You may have expected an equal part for every home, €0.40. "
-        "Your home's own part counts as €0.80, which is more: "
+        "Together, it cost you €2.30. "
+        "You may have expected an equal part of the community's gain for every home, €0.50; you get €0.20 more. "
+        "Your own part, which is what your home adds to the saving that is possible, counts as €0.80: "
         "the saving depends on your home more than on the average home. "
         "The largest piece of your own part, €0.50, arose around midday, between 10 and 16 o'clock. "
         "Your home's consumption contributed most, €0.80: "
         "it used neighbours' surplus that the grid would have paid little for. "
-        "The agreed weights change your own part by -€0.05, the day as it really went by -€0.10, "
-        "solidarity among the members by +€0.04, and rounding by +€0.01."
+        "To your own part come: -€0.05 through the agreed weights; "
+        "-€0.10 because the day left less to share than the best plan, which is known only afterwards, would have; "
+        "+€0.04 through solidarity among the members; +€0.01 through rounding. That makes €0.70."
     )
 
 
 @pytest.mark.parametrize(
     "changes, words",
     [
-        ({"plain_minor": 20, "by_time_minor": (0, 0, 10, 10)}, "which is less"),
-        ({"equal_minor": 80}, "about as much as an equal part"),
+        ({"equal_minor": 84}, "equal part of the community's gain for every home, €0.84; you get €0.14 less."),
+        ({"equal_minor": 71}, "What you get is about an equal part of the community's gain for every home, €0.71."),
+        ({"mean_plain_minor": 90}, "counts as €0.80: the saving depends on your home less than on the average home."),
+        ({"mean_plain_minor": 81}, "counts as €0.80, about as much as that of the average home."),
         ({"alone_minor": -30, "bill_minor": -100}, "Alone, the day would have earned you €0.30. Together, it earned"),
         ({"wear_minor": 6, "bill_minor": 224}, "The wear of your own battery, €0.06, is already counted"),
         ({"islanded_minor": 12}, "you also paid €0.12 for your neighbours' energy"),
         ({"islanded_minor": -12}, "you also received €0.12"),
-        ({"carried_minor": 20}, "Another €0.20 come from earlier losses"),
+        ({"carried_minor": 20}, "+€0.20 from earlier losses that are now given back; +€0.04 through solidarity"),
+        ({"scaling_minor": 5}, "+€0.05 because the day left more to share than was reckoned"),
         (
             {"by_asset_minor": {Asset.DEMAND: 0, Asset.PV: 90, Asset.BATTERY: -10, Asset.EV: 0}},
             "Your battery lowered your own part by €0.10",
@@ -80,6 +88,34 @@ def test_a_consumers_day_reads_as_intended() -> None:
 )
 def test_what_is_special_about_a_day_is_said(changes: dict[str, object], words: str) -> None:
     assert words in english(replace(PLAIN, **changes))  # type: ignore[arg-type]
+
+
+def test_parts_of_nothing_are_left_out_but_everyone_is_told_of_weights_and_solidarity() -> None:
+    level = english(replace(PLAIN, weighting_minor=0, scaling_minor=0, solidarity_minor=0, rounding_minor=0))
+    assert level.endswith(
+        "To your own part come: €0.00 through the agreed weights; €0.00 through solidarity among the members. "
+        "That makes €0.80."
+    )
+
+
+@settings(max_examples=50)
+@given(minor=st.tuples(*[st.integers(-40, 40)] * 5))
+def test_the_amounts_of_the_sentence_lead_from_the_own_part_to_what_was_worth(minor: tuple[int, ...]) -> None:
+    names = ("weighting_minor", "scaling_minor", "carried_minor", "solidarity_minor", "rounding_minor")
+    benefit = replace(PLAIN, **dict(zip(names, minor, strict=True)))  # type: ignore[arg-type]
+    for one in languages():
+        parts = list(_list_adjustments(benefit, CONTEXT, one))
+        amounts = [
+            int(re.sub(r"\D", "", found[0])) * (-1 if "-" in found[0] else 1) for found in map(AMOUNT.findall, parts)
+        ]
+        assert benefit.plain_minor + sum(amounts) == benefit.benefit_minor
+        assert len(parts) == 2 + sum(minor[place] != 0 for place in (1, 2, 4))
+
+
+def test_where_the_highest_power_is_charged_for_it_is_said_that_the_energy_stands_alone() -> None:
+    words = "That is the energy alone; the charge on the community's highest power is explained separately."
+    assert words in english(PLAIN, replace(CONTEXT, has_peak_charge=True))
+    assert words not in english(PLAIN)
 
 
 def test_a_loss_is_said_with_what_follows_from_it_and_nothing_is_the_members_fault() -> None:
@@ -104,7 +140,9 @@ def test_a_day_without_a_difference_says_so_and_no_more() -> None:
 
 
 def test_in_a_community_of_two_the_equal_part_would_tell_the_others_benefit_and_is_not_said() -> None:
-    assert "equal" not in english(PLAIN, replace(CONTEXT, members=2))
+    text = english(PLAIN, replace(CONTEXT, members=2))
+    assert "equal" not in text
+    assert "average" not in text
 
 
 @settings(max_examples=25, deadline=None)

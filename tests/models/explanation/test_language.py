@@ -51,9 +51,19 @@ def test_dates_times_weights_and_changes_are_written_as_in_the_language() -> Non
     assert german.day(date(2026, 6, 12)) == "12. Juni 2026"
     assert german.clock_time(datetime(2026, 6, 12, 10, 0, tzinfo=UTC), ZoneInfo("Europe/Berlin")) == "12:00"
     assert german.weight(1.236) == "1,24"
-    assert plain(german.percent_change(1.042)) == "+4,2 %"
-    assert plain(german.percent_change(0.958)) == "-4,2 %"
-    assert german.log_step(-0.0425) == "-0,042500"
+    assert german.weight_change(0.042) == "+0,04"
+    assert german.weight_change(-0.679) == "-0,68"
+
+
+@pytest.mark.parametrize(
+    "code, said",
+    [("en", "a, b, and c"), ("de", "a, b und c"), ("fr", "a, b et c"), ("es", "a, b y c"), ("it", "a, b e c")],
+)
+def test_items_in_a_row_are_joined_as_in_the_language(code: str, said: str) -> None:
+    assert language(code).enumerate(["a", "b", "c"]) == said
+    assert language(code).enumerate(["a"]) == "a"
+    assert not language(code).enumerate([])
+    assert plain(language(code).line_up(["a, a", "b", "c"])) == ("a, a ; b ; c" if code == "fr" else "a, a; b; c")
 
 
 def test_a_power_that_would_round_to_nothing_keeps_its_digits() -> None:

@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from config.operation import ByLaw
 from models.domain.arrays import FloatArray
-from models.explanation.weight import MICRO, WeightCase, WeightInput, explain_weight
+from models.explanation.weight import MICRO, WeightCase, WeightInput, explain_weight, find_weight_steps
 from models.policy.observation import EquityState, Observation, observe
 from models.policy.rule import BurdenRule
 from models.policy.weights import propose
+from tests.models.explanation.weight_changes import change as make_change
 
 LAW = ByLaw(tier_weights=(1.0, 1.2, 1.5, 2.0))
 
@@ -101,3 +102,36 @@ def test_two_inputs_that_act_alike_have_the_same_part() -> None:
     change = explain_weight(WeightCase(policy=Sum(), state=same, proposal=proposal), 2)
     parts = change.by_input_micro
     assert parts[WeightInput.ACCESS] == pytest.approx(parts[WeightInput.LAST_SHARE], abs=1.0)
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), members=st.integers(1, 6), most=st.sampled_from([0.05, 0.25, 5.0]))
+def test_parts_in_hundredths_lead_from_the_weight_before_to_the_weight_in_force(
+    seed: int, members: int, most: float
+) -> None:
+    state, policy = draw_state(members, seed), EverythingPolicy()
+    proposal = propose(policy, observe(state), state.weight, LAW, most)
+    for member in range(members):
+        change = explain_weight(WeightCase(policy=policy, state=state, proposal=proposal), member)
+        steps = find_weight_steps(change)
+        assert steps.before == round(100 * state.weight[member])
+        assert steps.after == round(100 * proposal.weight[member])
+        asked = state.weight[member] * math.exp(float(proposal.log_weight_step[member]))
+        assert steps.asked == pytest.approx(100 * asked, abs=0.51)
+        limited = state.weight[member] * math.exp(float(proposal.limited_step[member]))
+        assert steps.asked + steps.limit == pytest.approx(100 * limited, abs=0.51)
+
+
+def test_a_part_of_the_weight_has_the_sign_and_the_proportion_of_its_logarithm() -> None:
+    steps = find_weight_steps(make_change({WeightInput.BURDEN: -1.2, WeightInput.PV: 0.4, WeightInput.ACCESS: 0.0}))
+    # From 1 to exp(-0.8) = 0.449; the logarithmic mean of both is 0.688.
+    assert steps.by_input[WeightInput.BURDEN] == pytest.approx(-82.6, abs=1.0)
+    assert steps.by_input[WeightInput.PV] == pytest.approx(27.5, abs=1.0)
+    assert steps.by_input[WeightInput.ACCESS] == 0
+    assert steps.after == steps.asked == 45
+
+
+def test_steps_that_cancel_are_told_at_the_weight_that_stays() -> None:
+    steps = find_weight_steps(make_change({WeightInput.BURDEN: -0.3, WeightInput.PV: 0.3}, before=2.0))
+    assert (steps.by_input[WeightInput.BURDEN], steps.by_input[WeightInput.PV]) == (-60, 60)
+    assert steps.before == steps.after == 200

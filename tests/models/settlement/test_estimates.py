@@ -65,5 +65,14 @@ def test_a_correction_lists_every_changed_figure_and_its_differences_add_up() ->
         parts += by_line.get("islanded_minor", 0) - by_line.get("solidarity_minor", 0)
         assert by_line.get("bill_minor", 0) == parts
     assert list_changes(["m01", "m02", "m03"], before, before) == []
+    peaks = (np.array([100, 0, 50]), np.array([100, 70, 20]))
+    told = {(one.member, one.line): one.difference for one in list_changes(["m01", "m02", "m03"], before, after, peaks)}
+    assert {place: amount for place, amount in told.items() if place[1] == "peak_minor"} == {
+        ("m02", "peak_minor"): 70,
+        ("m03", "peak_minor"): -30,
+    }
+    for member in ("m01", "m02", "m03"):
+        parts = told.get((member, "bill_minor"), 0) + told.get((member, "peak_minor"), 0)
+        assert told.get((member, "total_minor"), 0) == parts
     with pytest.raises(SettlementError, match="same members"):
         list_changes(["m01"], before, after)

@@ -152,3 +152,22 @@ def test_balances_of_all_accounts_add_up_to_nothing() -> None:
     balances = balance_accounts(write_chain(3))
     assert balances == {"member:m01": 33, "member:m02": 60, "utility": -93}
     assert sum(balances.values()) == 0
+
+
+def test_digests_are_part_of_an_entrys_hash_and_an_entry_without_keeps_the_one_it_had() -> None:
+    def entry(digests: dict[str, str] | None) -> Entry:
+        return append_entry(
+            None,
+            day=date(2026, 6, 12),
+            revision=0,
+            stage=Stage.FINAL,
+            kind="energy",
+            input_digest="0" * 64,
+            postings=[Posting("member:m01", 100), Posting("utility", -100)],
+            digests=digests,
+        )
+
+    plain, sealed = entry(None), entry({"bills": "b" * 64, "a": "a" * 64})
+    assert b"digests" not in plain.content
+    assert sealed.digests == (("a", "a" * 64), ("bills", "b" * 64))
+    assert len({plain.hash, sealed.hash, entry({"bills": "c" * 64}).hash}) == 3

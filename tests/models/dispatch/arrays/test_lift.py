@@ -21,8 +21,11 @@ from tests.models.dispatch.random_problems import plain_problem
 @pytest.mark.parametrize("name", ["glpk", "highs"])
 @pytest.mark.parametrize("interval", [0, 30, 48, 72])
 @pytest.mark.parametrize("has_extras", [False, True])
-def test_the_lifted_basis_is_one_and_ends_at_the_same_optimum(name: str, interval: int, *, has_extras: bool) -> None:
-    problem = RandomCommunity(20, seed=3, has_extras=has_extras).problem(interval)
+@pytest.mark.parametrize("has_events", [False, True])
+def test_the_lifted_basis_is_one_and_ends_at_the_same_optimum(
+    name: str, interval: int, *, has_extras: bool, has_events: bool
+) -> None:
+    problem = RandomCommunity(20, seed=3, has_extras=has_extras, has_events=has_events).problem(interval)
     facts = derive_facts(problem)
     assert is_separable(problem, facts)
     small, whole = write_efficient(problem, facts), write_program(problem, facts)
@@ -57,7 +60,7 @@ def test_a_basis_that_is_none_costs_time_and_not_the_answer() -> None:
     assert session.solve_relaxed(deadline_s=10.0).objective == pytest.approx(expected)
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(
     wanted=st.lists(st.floats(0.0, 5.0), min_size=1, max_size=8),
     quota=st.floats(0.0, 20.0),

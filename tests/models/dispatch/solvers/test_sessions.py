@@ -7,9 +7,10 @@ from types import MappingProxyType
 
 import numpy as np
 import pytest
+import swiglpk as glp
 
 from models.dispatch.result import Termination
-from models.dispatch.solvers.protocol import LinearProgram, Objective
+from models.dispatch.solvers.protocol import Basis, BasisStatus, LinearProgram, Objective
 from models.domain.errors import ProblemError
 from tests.models.dispatch.planners import solver
 
@@ -143,3 +144,85 @@ def test_the_gap_means_the_same_where_the_objective_is_near_zero(name: str) -> N
     best = min(float(costs @ point) for point in kept) - min(float(costs @ solution.x), 0.0)
     assert relaxed.objective == pytest.approx(0.0, abs=1e-9)
     assert best == pytest.approx(0.0, abs=1e-3)
+
+
+def twins() -> LinearProgram:
+    """min -a - 2b with a + b <= 4, 2a + 2b <= 6, in [0, 5]: optimum -6; a and b are one column."""
+    return LinearProgram(
+        indptr=np.array([0, 2, 4]),
+        indices=np.array([0, 1, 0, 1]),
+        values=np.array([1.0, 2.0, 1.0, 2.0]),
+        row_lower=np.full(2, -np.inf),
+        row_upper=np.array([4.0, 6.0]),
+        column_lower=np.zeros(2),
+        column_upper=np.full(2, 5.0),
+        is_integer=np.zeros(2, dtype=np.bool_),
+        objectives=MappingProxyType({Objective.COST: (np.array([-1.0, -2.0]), 0.0)}),
+        row_names=("first", "second"),
+        column_names=("a", "b"),
+        budget_row=-1,
+    )
+
+
+BOTH_BASIC = Basis(
+    column=np.full(2, int(BasisStatus.BASIC), dtype=np.int64), row=np.full(2, int(BasisStatus.UPPER), dtype=np.int64)
+)
+"""Two equal columns: singular."""
+
+
+class _Simplex:
+    """GLPK's simplex, counted; some return codes are told beforehand."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *told: int) -> None:
+        self.codes: list[int] = []
+        self.limits_ms: list[int] = []
+        self._told, self._simplex = list(told), glp.glp_simplex
+        monkeypatch.setattr("models.dispatch.solvers.glpk.glp.glp_simplex", self)
+
+    def __call__(self, problem: object, control: object) -> int:
+        self.limits_ms.append(control.tm_lim)  # type: ignore[attr-defined]
+        self.codes.append(self._told.pop(0) if self._told else int(self._simplex(problem, control)))
+        return self.codes[-1]
+
+
+def test_a_singular_basis_is_rebuilt_and_solved_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    session = solver("glpk").open(twins())
+    session.set_objective(*twins().objectives[Objective.COST])
+    session.start_from(BOTH_BASIC)
+    simplex = _Simplex(monkeypatch)
+    solution = session.solve_relaxed(deadline_s=5.0)
+    assert simplex.codes == [glp.GLP_ESING, 0]
+    assert solution.termination is Termination.OPTIMAL
+    assert solution.objective == pytest.approx(-6.0)
+    assert solution.x == pytest.approx([0.0, 3.0])
+
+
+def test_a_basis_that_cannot_be_repaired_is_a_failure_after_three_attempts(monkeypatch: pytest.MonkeyPatch) -> None:
+    session = solver("glpk").open(twins())
+    session.set_objective(*twins().objectives[Objective.COST])
+    simplex = _Simplex(monkeypatch, *[glp.GLP_ESING] * 5)
+    solution = session.solve_relaxed(deadline_s=5.0)
+    assert len(simplex.codes) == 3
+    assert solution.termination is Termination.FAILED
+    assert not solution.has_point
+
+
+def test_a_repaired_solve_gets_what_is_left_of_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    session = solver("glpk").open(twins())
+    session.set_objective(*twins().objectives[Objective.COST])
+    passed_s = iter([0.0, 2.0, 4.5])
+    monkeypatch.setattr("models.dispatch.solvers.glpk.glp.glp_difftime", lambda _now, _then: next(passed_s))
+    simplex = _Simplex(monkeypatch, glp.GLP_ESING, glp.GLP_ECOND)
+    assert session.solve_relaxed(deadline_s=5.0).termination is Termination.OPTIMAL
+    assert simplex.limits_ms == [5000, 3000, 500]
+
+
+def test_no_attempt_begins_after_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    session = solver("glpk").open(twins())
+    session.set_objective(*twins().objectives[Objective.COST])
+    passed_s = iter([0.0, 5.5])
+    monkeypatch.setattr("models.dispatch.solvers.glpk.glp.glp_difftime", lambda _now, _then: next(passed_s))
+    simplex = _Simplex(monkeypatch, glp.GLP_ESING)
+    solution = session.solve_relaxed(deadline_s=5.0)
+    assert len(simplex.codes) == 1
+    assert solution.termination is Termination.NO_SOLUTION
