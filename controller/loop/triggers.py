@@ -17,6 +17,9 @@ class Trigger(StrEnum):
 
     INTERVAL = "interval"
     DEVIATION = "deviation"
+    """A member's net power is far from the plan's."""
+    PEAK = "peak"
+    """The community is about to draw more in this interval than the plan pays for."""
     PRICE = "price"
     LIMIT = "limit"
     EVENT = "event"

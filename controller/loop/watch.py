@@ -8,6 +8,7 @@ from datetime import datetime
 from config.schema import Site
 from controller.loop.cycle import CycleReport
 from controller.loop.fallback import meters_by_member
+from controller.loop.peak_guard import PeakGuard, net_kwh
 from controller.loop.state_store import StateStore
 from controller.loop.triggers import ReplanRequests, Trigger
 from devices.clock import Clock
@@ -41,6 +42,8 @@ class Watch:
             # The sum of several meters has no common stamp; such members are left to the interval's cycle.
             if len(meters[member.id]) == 1:
                 self._owners[meters[member.id][0]] = index
+        self._guard = PeakGuard(key for member in site.members for key in meters[member.id])
+        self._least_s = LEAST_WATCH_FRAC * 60.0 * site.interval_min
         self._marks: dict[DeviceKey, _Mark] = {}
         self._present: dict[DeviceKey, bool] = {}
 
@@ -49,6 +52,7 @@ class Watch:
         self._requests.note_plan(report.snapshot.taken_utc)
         self._present = dict.fromkeys(report.snapshot.fresh, True) | dict.fromkeys(report.snapshot.stale, False)
         self._marks = {}
+        self._guard.note_cycle(report)
         plan = report.decision.plan
         if plan is None or plan.schedule is None:
             return
@@ -58,7 +62,7 @@ class Watch:
             reading = report.snapshot.fresh.get(key)
             if reading is not None and reading.import_kwh_total is not None:
                 self._marks[key] = _Mark(
-                    since_utc=reading.ts_utc, net_kwh=_net_kwh(reading), planned_kw=float(net_kw[index, 0])
+                    since_utc=reading.ts_utc, net_kwh=net_kwh(reading), planned_kw=float(net_kw[index, 0])
                 )
 
     def note_reading(self, previous: Reading | None, reading: Reading) -> None:
@@ -69,11 +73,13 @@ class Watch:
             self._requests.request(Trigger.JOINED)
         if previous is not None and _asset_changed(previous, reading):
             self._requests.request(Trigger.ASSET)
+        if self._guard.is_exceeded_with(reading, least_s=self._least_s):
+            self._requests.request(Trigger.PEAK)
         mark = self._marks.get(key)
         if mark is not None and reading.import_kwh_total is not None:
             passed_s = (reading.ts_utc - mark.since_utc).total_seconds()
-            if passed_s >= LEAST_WATCH_FRAC * 60.0 * self._site.interval_min:
-                mean_kw = (_net_kwh(reading) - mark.net_kwh) * 3600.0 / passed_s
+            if passed_s >= self._least_s:
+                mean_kw = (net_kwh(reading) - mark.net_kwh) * 3600.0 / passed_s
                 if abs(mean_kw - mark.planned_kw) > self._site.control.deviation_kw:
                     del self._marks[key]
                     self._requests.request(Trigger.DEVIATION)
@@ -89,10 +95,6 @@ class Watch:
         if gone:
             self._requests.request(Trigger.LEFT)
         return gone
-
-
-def _net_kwh(reading: Reading) -> float:
-    return (reading.import_kwh_total or 0.0) - (reading.export_kwh_total or 0.0)
 
 
 def _asset_changed(previous: Reading, reading: Reading) -> bool:
