@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 
 from config.operation import Solver
@@ -9,9 +10,11 @@ from controller.loop.cycle import CycleReport
 from controller.record.bundles import BundleKeeper
 from models.dispatch.bundle import Bundle, Settings, make_bundle
 
+_log = logging.getLogger(__name__)
+
 
 def bundle_watcher(keeper: BundleKeeper, solver: Solver, versions: Mapping[str, str]) -> Callable[[CycleReport], None]:
-    """A watcher for ``Cycle.watchers``; cycles that came to no problem leave no bundle.
+    """A watcher for ``Cycle.watchers``; cycles that came to no problem leave no bundle, and the log says why.
 
     Args:
         keeper: Writes the bundles.
@@ -19,9 +22,14 @@ def bundle_watcher(keeper: BundleKeeper, solver: Solver, versions: Mapping[str, 
         versions: Of the programs, by name.
     """
     settings = Settings(solver=solver.name, mip_gap_frac=solver.mip_gap_frac, deadline_s=solver.deadline_s)
+    is_without = False
 
     def watch(report: CycleReport) -> None:
+        nonlocal is_without
         decision = report.decision
+        if decision.built is None and not is_without:
+            _log.warning("%s has no problem to replay: %s", report.decision_id, "; ".join(report.faults) or "unknown")
+        is_without = decision.built is None
         if decision.built is None:
             return
         problem = decision.built.problem

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Awaitable, Callable, Mapping
 
 from config.schema import Site
@@ -24,6 +25,8 @@ _log = logging.getLogger(__name__)
 
 COUNT_PERIOD_S = 60.0
 """How often counters are written down [s]."""
+_SIZE = re.compile(r"\d+\.\d+|step \d+")
+"""What changes with every plan in the words for a limit that is not kept."""
 
 
 class Controller:
@@ -103,11 +106,12 @@ class Controller:
     def _note_cycle(self, report: CycleReport) -> None:
         self._intake.watch.note_cycle(report)
         # On the edge only: the first cycle with a fault, one with another fault, and the recovery.
-        if report.faults and report.faults != self._last_faults:
+        faults = tuple(sorted({_SIZE.sub("", fault) for fault in report.faults}))
+        if faults and faults != self._last_faults:
             _log.warning("%s: rung %s; %s", report.decision_id, report.decision.rung, "; ".join(report.faults))
         elif self._last_faults and not report.faults:
             _log.warning("%s: rung %s again, without faults", report.decision_id, report.decision.rung)
-        self._last_faults = report.faults
+        self._last_faults = faults
 
     async def _run_intervals(self) -> None:
         control = self._site.control

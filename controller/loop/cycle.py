@@ -167,7 +167,7 @@ class Cycle:
         if decision is undecided:
             # No prices or no forecast: the ladder's lower rungs need neither.
             with self._phase("plan", progress):
-                decision = self._planner.fall_back(snapshot)
+                decision = self._planner.fall_back(snapshot, self._forecaster.limits_now(snapshot.taken_utc))
         progress.faults.extend(decision.faults)
         async with self._dispatcher.exclusive:
             report = CycleReport(

@@ -74,14 +74,15 @@ def _ev_data(device: ControlledDevice, ev: Ev, reading: Reading, outlook: Outloo
         charge_min_kw=min(ev.charge_min_kw, ev.charge_limit_kw),
         charge_limit_kw=ev.charge_limit_kw,
         charge_efficiency_frac=ev.charge_efficiency_frac,
-        energy_needed_kwh=_energy_needed_kwh(ev, reading),
+        energy_needed_kwh=energy_needed_kwh(ev, reading),
         departure_step=outlook.last_step_before(departure_utc),
         arrival_step=0,
         shortfall_eur_per_kwh=max(LEAST_SHORTFALL_EUR_PER_KWH, SHORTFALL_FACTOR * dearest),
     )
 
 
-def _energy_needed_kwh(ev: Ev, reading: Reading) -> float:
+def energy_needed_kwh(ev: Ev, reading: Reading) -> float:
+    """What a plugged car still needs: as its point says, or to be full, or as on a usual day [kWh]."""
     if reading.energy_needed_kwh is not None:
         return reading.energy_needed_kwh
     if reading.soc_frac is not None:

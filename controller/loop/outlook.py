@@ -28,6 +28,16 @@ HISTORY_DAYS = 28
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PresentLimits:
+    """Limits of the community's connection, now."""
+
+    import_kw: float
+    export_kw: float
+    is_islanded: bool
+    """Nothing can be drawn or given."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StepLimits:
     """Limits of the community's connection in each step."""
 
@@ -37,6 +47,14 @@ class StepLimits:
     """[T]"""
     is_islanded: BoolArray
     """[T] nothing can be drawn or given."""
+
+    def at(self, step: int) -> PresentLimits:
+        """Limits of one step."""
+        return PresentLimits(
+            import_kw=float(self.import_kw[step]),
+            export_kw=float(self.export_kw[step]),
+            is_islanded=bool(self.is_islanded[step]),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,6 +251,10 @@ class Forecaster:
             local_eur_per_kwh=float(local[0]),
             is_islanded=bool(self._limits((start_utc,), interval_h).is_islanded[0]),
         )
+
+    def limits_now(self, now_utc: datetime) -> PresentLimits:
+        """Limits from a moment on, for a plan phase that came to no outlook; one about to begin counts already."""
+        return self._limits((now_utc,), np.array([self._site.interval_min / 60.0])).at(0)
 
     def _limits(self, starts_utc: Sequence[datetime], step_h: FloatArray) -> StepLimits:
         """Limits of each step; one that begins within a step holds for all of it: it has to be kept from there on."""

@@ -5,10 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+import numpy as np
+
 from config.members import Ev
+from controller.loop.car_pulses import pulse_cars
 from controller.loop.problem_builder import BuiltProblem, RunningSchedule
 from controller.loop.setpoints import ControlledDevice, DevicePower, bound
 from models.dispatch.result import Plan, Schedule
+from models.domain.arrays import FloatArray
 from models.domain.interval import PlanSteps
 from models.domain.setpoint import Reason
 from models.explanation.setpoint import (
@@ -44,6 +48,11 @@ class RunningPlan:
             raise ValueError(message)
         return self.plan.schedule
 
+    @property
+    def ev_kw(self) -> FloatArray:
+        """[E, T] power that is sent to each car: in pulses where the plan asks for less than its least current."""
+        return pulse_cars(self.built.problem, self.schedule)
+
     def step_at(self, moment_utc: datetime) -> int:
         """Index of the step that a moment lies in; the last one for later moments."""
         return max(0, sum(start <= moment_utc for start in self.starts_utc) - 1)
@@ -58,17 +67,18 @@ class RunningPlan:
 
 
 def powers_of_plan(running: RunningPlan, step: int, devices: tuple[ControlledDevice, ...]) -> tuple[DevicePower, ...]:
-    """Bounded power of every device that the plan moves, in one step."""
+    """Bounded power of every device that the plan moves, in one step; a run that should have started by then starts."""
     schedule, problem = running.schedule, running.built.problem
+    ev_kw = schedule.ev_kw if step < problem.exact_steps else running.ev_kw
     powers = []
     for row, device in enumerate(running.built.batteries):
         net_kw = float(schedule.charge_kw[row, step] - schedule.discharge_kw[row, step])
         reason = explain_battery(problem, schedule, row) if step == 0 else Reason.FALLBACK_RULE
         powers.append(_power(device, net_kw, reason))
     for row, device in enumerate(running.built.evs):
-        powers.append(_power(device, float(schedule.ev_kw[row, step]), explain_ev(schedule, row)))
+        powers.append(_power(device, float(ev_kw[row, step]), explain_ev(schedule, row)))
     for row, device in enumerate(running.built.runs):
-        is_start = float(schedule.run_kw[row, step]) > NOTICEABLE_KW
+        is_start = float(np.max(schedule.run_kw[row, : step + 1])) > NOTICEABLE_KW
         powers.append(_power(device, device.highest_kw if is_start else 0.0, explain_run(schedule, row)))
     powers.extend(_waiting_points(running, devices))
     powers.extend(_curtailments(running, step, devices))

@@ -12,6 +12,9 @@ from models.dispatch.result import Schedule
 if TYPE_CHECKING:
     from models.dispatch.problem import DispatchProblem, FloatArray
 
+SAME_KW = 1e-6
+"""Powers that differ by less are the same [kW]."""
+
 
 def follow_rule(problem: DispatchProblem) -> Schedule:
     """Schedule in which nobody shares and nobody plans.
@@ -52,6 +55,21 @@ def follow_rule(problem: DispatchProblem) -> Schedule:
         run_kw=run_kw,
         curtailed_load_kw=np.zeros((len(problem.curtailables), steps if problem.curtailables else 0)),
         event_excess_kw=event_excess_kw(problem, import_kw, export_kw),
+    )
+
+
+def is_rule(problem: DispatchProblem, schedule: Schedule) -> bool:
+    """Whether a schedule of the problem moves and limits every device as the rule does."""
+    rule = follow_rule(problem)
+    return all(
+        np.allclose(found, expected, atol=SAME_KW)
+        for found, expected in (
+            (schedule.charge_kw - schedule.discharge_kw, rule.charge_kw - rule.discharge_kw),
+            (schedule.ev_kw, rule.ev_kw),
+            (schedule.run_kw, rule.run_kw),
+            (schedule.curtailed_kw, rule.curtailed_kw),
+            (schedule.curtailed_load_kw, rule.curtailed_load_kw),
+        )
     )
 
 

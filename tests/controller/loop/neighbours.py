@@ -225,6 +225,11 @@ class ScriptedSolver:
     def __init__(self, *answers: Answerer) -> None:
         self._answers = list(answers) or [plan_by_rule]
         self.problems: list[DispatchProblem] = []
+        self.deadlines_s: list[float] = []
+
+    def answer_with(self, *answers: Answerer) -> None:
+        """Other answers from now on."""
+        self._answers = list(answers)
 
     async def start(self) -> None:
         """Nothing to start."""
@@ -235,6 +240,7 @@ class ScriptedSolver:
     async def solve(self, problem: DispatchProblem, *, deadline_s: float) -> Plan | SolverFailure:
         assert deadline_s > 0.0
         self.problems.append(problem)
+        self.deadlines_s.append(deadline_s)
         answer = self._answers[0]
         if len(self._answers) > 1:
             del self._answers[0]

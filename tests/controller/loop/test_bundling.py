@@ -132,3 +132,19 @@ async def test_no_id_of_a_member_or_device_is_in_a_bundle(tmp_path: Path) -> Non
         assert name not in content
     for device in controlled_devices(SITE):
         assert f'"{device.key.device}"' not in content
+
+
+async def test_why_a_cycle_leaves_nothing_to_replay_is_said_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    nothing = PlanDecision(rung=Rung.DEVICE, powers=(), plan=None, built=None, solve_s=0.0, faults=())
+    silent = replace(report(see(SITE, []), nothing), faults=("no device has a fresh reading",))
+    usual = report(see(SITE, usual_readings()), (await decide())[0])
+    keeper = BundleKeeper(BundleFolder(tmp_path, days=1, limit_bytes=1_000_000))
+    watch = bundle_watcher(keeper, Solver(name="highs"), {})
+    for one in (silent, silent, usual, silent):
+        watch(one)
+    await keeper.close()
+    words = "1-test-0 has no problem to replay: no device has a fresh reading"
+    assert [record.getMessage() for record in caplog.records] == [words, words]
+    assert len(read(tmp_path)) == 1

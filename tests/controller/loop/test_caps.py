@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from controller.loop.cycle_record import interval_record
 from controller.loop.fallback import powers_by_rule
 from controller.loop.held_back import Cap
+from controller.loop.outlook import PresentLimits
 from controller.loop.plan_powers import RunningPlan, powers_of_plan
 from controller.loop.planner import PlanDecision
 from controller.loop.setpoint_explanations import explain_setpoints
@@ -42,6 +43,7 @@ from tests.controller.loop.reports import build, report
 SITE = make_site(**with_heater())
 DEVICES = controlled_devices(SITE)
 HEATER_KW = 3.0
+WIDE = PresentLimits(import_kw=60.0, export_kw=60.0, is_islanded=False)
 READINGS = [*usual_readings(), say(CLEO_HEATER, power_kw=1.5)]
 
 
@@ -100,7 +102,7 @@ def test_a_loads_power_is_bounded_by_nothing_and_its_rating(power_kw: float, bou
 
 
 def test_no_rule_makes_anybody_go_without() -> None:
-    assert CLEO_HEATER not in [one.device for one in powers_by_rule(SITE, DEVICES, see(SITE, READINGS))]
+    assert CLEO_HEATER not in [one.device for one in powers_by_rule(SITE, DEVICES, see(SITE, READINGS), WIDE)]
 
 
 @pytest.mark.parametrize("source", list(EventSource))

@@ -10,6 +10,7 @@ from controller.loop.cycle import PHASES, CycleReport
 from controller.loop.timer import Tick
 from controller.loop.triggers import Trigger
 from controller.record.records import Rung
+from models.domain.market import LimitNotice
 from models.domain.setpoint import Outcome
 from tests.controller.loop.neighbours import (
     ANNA_BATTERY,
@@ -84,6 +85,32 @@ def test_a_phase_that_fails_is_a_fault_and_the_cycle_goes_on(phase: str, broken:
         assert report.decision.rung is (Rung.PREVIOUS if phase == "plan" else Rung.OPTIMAL)
         assert [setpoint.device for setpoint in report.setpoints] == PLANNED
         assert (report.closed == ()) == (phase == "settle")
+
+    in_workshop(play)
+
+
+def test_a_forecast_that_fails_leaves_the_limits_in_force_to_the_rule() -> None:
+    async def play(shop: Workshop) -> None:
+        break_it(shop.forecaster, "look_ahead")
+        shop.forecaster.limits = (LimitNotice(ts_utc=at(-5), valid_from_utc=at(-5), import_kw=0.0, export_kw=0.0),)
+        report = await shop.tick(0, say(ANNA_CAR, 0.0, is_plugged=True, power_kw=0.0))
+        assert report.decision.rung is Rung.RULE
+        assert {one.device: one.power_kw for one in report.setpoints}[ANNA_CAR] == 0.0
+
+    in_workshop(play)
+
+
+def test_several_missed_ticks_cost_no_rung_and_a_restart_does() -> None:
+    async def play(shop: Workshop) -> None:
+        await shop.tick(0)
+        break_it(shop.solver, "solve")
+        await shop.until(60)
+        late = await shop.cycle.run_interval(Tick(interval_start_utc=at(60), missed=3))
+        assert (late.decision.rung, late.missed) == (Rung.PREVIOUS, 3)
+        # The plan is kept in memory only.
+        shop.planner.running = None
+        report = await shop.tick(75)
+        assert report.decision.rung is Rung.RULE
 
     in_workshop(play)
 

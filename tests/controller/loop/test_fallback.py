@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.loop.fallback import meters_by_member, powers_by_rule
+from controller.loop.outlook import PresentLimits
 from controller.loop.setpoints import controlled_devices
 from models.domain.setpoint import Reason
 from models.domain.telemetry import DeviceKey, Reading
@@ -20,6 +21,7 @@ from tests.controller.loop.neighbours import (
     BATTERY,
     BERT_BATTERY,
     BERT_METER,
+    CAR,
     CLEO_METER,
     make_site,
     say,
@@ -32,8 +34,11 @@ SITE = make_site()
 DEVICES = controlled_devices(SITE)
 
 
-def rule(readings: list[Reading], site: Any = SITE) -> dict[DeviceKey, float]:
-    powers = powers_by_rule(site, controlled_devices(site), see(site, readings))
+WIDE = PresentLimits(import_kw=60.0, export_kw=60.0, is_islanded=False)
+
+
+def rule(readings: list[Reading], site: Any = SITE, limits: PresentLimits = WIDE) -> dict[DeviceKey, float]:
+    powers = powers_by_rule(site, controlled_devices(site), see(site, readings), limits)
     assert all(power.reason is Reason.FALLBACK_RULE for power in powers)
     return {power.device: power.power_kw for power in powers}
 
@@ -104,6 +109,26 @@ def test_a_car_charges_and_a_run_starts_when_they_are_there() -> None:
     assert rule(anna) == {ANNA_CAR: 7.0, ANNA_WASHER: 2.0}
     anna = [say(ANNA_METER, power_kw=0.0), say(ANNA_CAR, is_plugged=False), say(ANNA_WASHER, is_requested=False)]
     assert rule(anna) == {}
+
+
+def test_a_battery_that_discharges_makes_no_room_for_a_car_and_one_that_charges_takes_some() -> None:
+    anna = {"id": "anna", "import_limit_kw": 5.0, "batteries": [BATTERY], "evs": [CAR]}
+    site = make_site(members=[anna])
+    car = say(ANNA_CAR, is_plugged=True, power_kw=0.0)
+    needy = [say(ANNA_METER, power_kw=3.0), say(ANNA_BATTERY, power_kw=0.0, soc_frac=0.5), car]
+    assert rule(needy, site) == {ANNA_BATTERY: -3.0, ANNA_CAR: 2.0}
+    sunny = [say(ANNA_METER, power_kw=-1.0), say(ANNA_BATTERY, power_kw=1.0, soc_frac=0.5), car]
+    assert rule(sunny, site) == {ANNA_BATTERY: 2.0, ANNA_CAR: 5.0}
+
+
+def test_without_grid_batteries_serve_and_nobody_charges_or_starts() -> None:
+    island = PresentLimits(import_kw=0.0, export_kw=0.0, is_islanded=True)
+    readings = [
+        *without(usual_readings(), ANNA_CAR, ANNA_WASHER),
+        say(ANNA_CAR, is_plugged=True, power_kw=7.0),
+        say(ANNA_WASHER, is_requested=True, is_running=False),
+    ]
+    assert rule(readings, limits=island) == {ANNA_BATTERY: 1.0, BERT_BATTERY: -1.5, ANNA_CAR: 0.0, ANNA_WASHER: 0.0}
 
 
 def test_meters_are_listed_by_their_owner() -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.loop.outlook import HISTORY_DAYS, Forecaster, MeteredHistory, Outlook
+from controller.loop.outlook import HISTORY_DAYS, Forecaster, MeteredHistory, Outlook, PresentLimits
 from models.domain.errors import SiteFileError
 from models.domain.market import LimitNotice
 from models.domain.price_series import PriceSeries
@@ -149,6 +149,17 @@ def with_history(days: int, spike_kw: float) -> Forecaster:
     forecaster = make_forecaster(SITE)
     forecaster.history.load(start_utc, demand_kw, np.zeros(demand_kw.shape))
     return forecaster
+
+
+@pytest.mark.parametrize("valid_min, is_islanded", [(-5.0, True), (5.0, False)])
+def test_the_limits_of_now_are_those_of_a_first_step(valid_min: float, *, is_islanded: bool) -> None:
+    forecaster = make_forecaster(SITE)
+    forecaster.limits = (limit(valid_min, 0.0, 0.0),)
+    now = forecaster.limits_now(START)
+    assert now == forecaster.look_ahead(START, 0.0).limits.at(0)
+    assert now.is_islanded == is_islanded
+    forecaster.limits = (limit(valid_min, 7.0, 6.0),)
+    assert forecaster.limits_now(START) == PresentLimits(import_kw=7.0, export_kw=6.0, is_islanded=False)
 
 
 def test_without_a_review_or_a_history_nothing_is_kept_free_below_the_peak() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,11 +26,10 @@ from tests.models.dispatch.random_problems import plain_problem, random_problem
 RESERVE_KW = np.array([0.5, 0.0, 2.0, 0.0])
 
 
-def posed(**changes: object) -> DispatchProblem:
+def posed(**changes: Any) -> DispatchProblem:
     """A night with a peak charge; much may be missed in its third step."""
-    return plain_problem(
-        pv_kw=np.zeros((2, 4)), peak_charge_eur_per_kw=0.5, **({"peak_reserve_kw": RESERVE_KW} | changes)
-    )
+    parts: dict[str, Any] = {"peak_reserve_kw": RESERVE_KW} | changes
+    return plain_problem(pv_kw=np.zeros((2, 4)), peak_charge_eur_per_kw=0.5, **parts)
 
 
 def test_a_problem_without_a_reserve_keeps_nothing_free() -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta, timezone
 from itertools import pairwise
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -79,7 +80,7 @@ def test_plan_steps_follow_each_other_and_are_aligned(
 
 
 def test_a_re_plan_keeps_the_steps_and_shortens_the_first() -> None:
-    options = {"interval_min": 15, "fine_steps": 16, "coarse_steps": 20, "coarse_step_min": 60}
+    options: dict[str, Any] = {"interval_min": 15, "fine_steps": 16, "coarse_steps": 20, "coarse_step_min": 60}
     whole = plan_steps(datetime(2026, 6, 1, 12, 0, tzinfo=UTC), **options)
     rest = plan_steps(datetime(2026, 6, 1, 12, 10, tzinfo=UTC), **options)
     assert whole.starts_utc[1:] == rest.starts_utc[1:]
@@ -90,7 +91,7 @@ def test_a_re_plan_keeps_the_steps_and_shortens_the_first() -> None:
 @given(st.lists(st.integers(-200, 2000), max_size=12), st.integers(0, 59))
 def test_a_coarse_step_is_split_where_something_ends_and_no_other_step_is(ends_min: list[int], late_min: int) -> None:
     now = datetime(2026, 6, 1, 12, 0, tzinfo=UTC) + timedelta(minutes=late_min)
-    options = {"interval_min": 15, "fine_steps": 16, "coarse_steps": 20, "coarse_step_min": 60}
+    options: dict[str, Any] = {"interval_min": 15, "fine_steps": 16, "coarse_steps": 20, "coarse_step_min": 60}
     ends = [now + timedelta(minutes=minutes) for minutes in ends_min]
     plain, split = plan_steps(now, **options), plan_steps(now, **options, ends_utc=ends)
     assert set(plain.starts_utc) <= set(split.starts_utc)
@@ -106,7 +107,7 @@ def test_a_coarse_step_is_split_where_something_ends_and_no_other_step_is(ends_m
 
 @pytest.mark.parametrize("change", [{"fine_steps": 0}, {"coarse_steps": -1}, {"coarse_step_min": 50}])
 def test_steps_that_cannot_be_are_refused(change: dict[str, int]) -> None:
-    options = {"interval_min": 15, "fine_steps": 4, "coarse_steps": 4, "coarse_step_min": 60} | change
+    options: dict[str, Any] = {"interval_min": 15, "fine_steps": 4, "coarse_steps": 4, "coarse_step_min": 60} | change
     with pytest.raises(ValueError, match="multiple of the interval"):
         plan_steps(datetime(2026, 6, 1, tzinfo=UTC), **options)
 
