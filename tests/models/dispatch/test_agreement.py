@@ -16,6 +16,8 @@ from tests.models.dispatch.random_problems import random_problem
 
 SEEDS = st.integers(0, 100_000)
 GAP = 1e-4
+EXACT_GAP = 1e-6
+"""A budget that differs by F*'s gap can move the equity objective by a hundred times as much (seed 82787)."""
 
 
 def tolerance_eur(plan: Plan, gap: float = GAP) -> float:
@@ -52,14 +54,14 @@ def assert_same(left: Plan, right: Plan, gap: float = GAP) -> None:
 @given(seed=SEEDS)
 def test_glpk_and_highs_agree(seed: int) -> None:
     problem = random_problem(seed, is_tame=True)
-    assert_same(plan_of(problem, "glpk", mip_gap=GAP), plan_of(problem, "highs", mip_gap=GAP))
+    assert_same(plan_of(problem, "glpk", mip_gap=EXACT_GAP), plan_of(problem, "highs", mip_gap=EXACT_GAP))
 
 
 @settings(max_examples=60, deadline=None)
 @given(seed=SEEDS, has_islands=st.booleans())
 def test_glpk_and_highs_agree_on_islands_under_limits_and_from_outside_them(seed: int, *, has_islands: bool) -> None:
     problem = random_problem(seed, has_islands=has_islands)
-    left, right = plan_of(problem, "glpk", mip_gap=GAP), plan_of(problem, "highs", mip_gap=GAP)
+    left, right = plan_of(problem, "glpk", mip_gap=EXACT_GAP), plan_of(problem, "highs", mip_gap=EXACT_GAP)
     prices = service_price(problem, left), service_price(problem, right)
     assert prices[0] == pytest.approx(prices[1], rel=2e-3, abs=2e-3)
     assert (left.softened == ()) == (right.softened == ())
