@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 MAX_POWER_KW = 1e6
 """Larger than any community's connection; keeps coefficients in the solvers' range."""
 MAX_PRICE_EUR_PER_KWH = 1e3
+MAX_PENALTY_EUR_PER_KWH = 1e5
+"""Of what is missing or too much: some times the dearest price, which in yen is a three-digit number."""
 MAX_ENERGY_KWH = 1e7
 MAX_MONEY_EUR = 1e9
 MAX_STEP_H = 48.0
@@ -66,7 +68,7 @@ _NUMBERS: dict[str, _Rule] = {
     "access_shortfall_eur_per_kwh": _Rule("", 0.0, MAX_PRICE_EUR_PER_KWH),
     "burden_price_frac": _Rule("", 0.0, 1e3),
     "equity_budget_frac": _Rule("", 0.0, 1.0),
-    "event_shortfall_eur_per_kwh": _Rule("", 0.0, MAX_PRICE_EUR_PER_KWH),
+    "event_shortfall_eur_per_kwh": _Rule("", 0.0, MAX_PENALTY_EUR_PER_KWH),
 }
 
 
@@ -167,7 +169,7 @@ def _check_ev(place: str, ev: EvData, members: int, steps: int) -> None:
     _check_number(f"{place}.charge_min_kw", ev.charge_min_kw, _Rule("", 0.0, ev.charge_limit_kw))
     _check_number(f"{place}.charge_efficiency_frac", ev.charge_efficiency_frac, _Rule("", 0.1, 1.0))
     _check_number(f"{place}.energy_needed_kwh", ev.energy_needed_kwh, _Rule("", 0.0, MAX_ENERGY_KWH))
-    _check_number(f"{place}.shortfall_eur_per_kwh", ev.shortfall_eur_per_kwh, _Rule("", 0.0, MAX_PRICE_EUR_PER_KWH))
+    _check_number(f"{place}.shortfall_eur_per_kwh", ev.shortfall_eur_per_kwh, _Rule("", 0.0, MAX_PENALTY_EUR_PER_KWH))
     _check_number(f"{place}.departure_step", ev.departure_step, _Rule("", 0, steps - 1))
     _check_number(f"{place}.arrival_step", ev.arrival_step, _Rule("", 0, ev.departure_step))
 

@@ -135,3 +135,9 @@ def test_several_loads_of_one_member_together_want_no_more_than_its_demand() -> 
         validate_problem(replace(problem, curtailables=(load(), load())))
     # Sums of shares may round.
     validate_problem(replace(problem, curtailables=(load(), load(wanted_kw=np.full(4, 0.7 + 1e-9)))))
+
+
+def test_penalties_in_a_currency_of_small_units_are_accepted() -> None:
+    validate_problem(plain_problem(event_target_kw=np.zeros(4), event_shortfall_eur_per_kwh=20_000.0))
+    with pytest.raises(ProblemError, match="event_shortfall_eur_per_kwh is 200000"):
+        validate_problem(plain_problem(event_target_kw=np.zeros(4), event_shortfall_eur_per_kwh=200_000.0))
