@@ -16,8 +16,8 @@ from devices.wire import Message, PowerW, Rejection, Stamp, StampError, encode, 
 from models.domain.market import EventNotice, LimitNotice, MarketNotice, PriceNotice
 from models.domain.telemetry import Drop
 
-PriceEurPerKwh = Annotated[float, Field(ge=-10.0, le=10.0)]
-"""A price [currency/kWh], bounded as in the site file."""
+PriceEurPerKwh = Annotated[float, Field(ge=-1000.0, le=1000.0)]
+"""A price [currency/kWh] in any currency; whoever knows the site's own bounds it further."""
 LimitW = Annotated[float, Field(ge=0.0, le=2e7)]
 EventId = Annotated[str, Field(pattern=r"^[a-z0-9](?:[a-z0-9_-]{0,30}[a-z0-9])?$")]
 """An identifier as in the site file."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from config.schema import Site
 from controller.loop.effect_figures import find_discomfort_prices
-from controller.record.event_records import EffectRow, EffectStage, EventFigures
+from controller.record.event_records import EffectRow, EffectStage, EventFigures, is_called_off
 from controller.record.event_rows import read_effects, read_held_back
 from controller.record.reader import Reader
 from models.domain.interval import Span
@@ -42,7 +42,7 @@ def _describe(looks: Sequence[EffectRow]) -> dict[str, Any]:
         "start_utc": event.start_utc.isoformat(),
         "end_utc": event.end_utc.isoformat(),
         "target_kw": event.target_kw,
-        "is_cancelled": EffectStage.CANCELLED in by_stage,
+        "is_cancelled": is_called_off(looks),
         **plans,
         "metered": None if ended is None or ended.metered is None else _describe_figures(ended.metered),
     }

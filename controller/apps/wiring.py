@@ -6,6 +6,7 @@ import gc
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,7 @@ from controller.loop.watch import Watch
 from controller.loop.weigher import Weigher
 from controller.loop.weight_explanations import WeightExplainer
 from controller.record.bundles import BYTES_PER_MB, BundleFolder, BundleKeeper, bundle_folder, program_versions
+from controller.record.live_caps import read_live_caps
 from controller.record.outbox import OutboxLimits
 from controller.record.settlement_process import SettlementProcess
 from controller.record.settlement_run import SettlementRun
@@ -87,7 +89,6 @@ async def running_parts(site: Site, clock: Clock, surroundings: Surroundings) ->
             credentials=surroundings.credentials,
         )
         now_utc = clock.now_utc()
-        await _resume_weights(store, site, weigher)
         history = await store.read(lambda reader: load_history(reader, site, now_utc))
         account = await store.read(lambda reader: load_account(reader, site, now_utc))
         registry = DeviceRegistry.from_site(site)
@@ -101,6 +102,7 @@ async def running_parts(site: Site, clock: Clock, surroundings: Surroundings) ->
         dispatcher = Dispatcher(
             site=site, clock=clock, state=state, publisher=publisher, outcomes=outcomes, store=store
         )
+        await _resume(store, site, weigher, dispatcher, now_utc)
         forecaster = Forecaster(site, prices, history)
         forecaster.review(now_utc)
         cycle = Cycle(
@@ -137,7 +139,9 @@ async def running_parts(site: Site, clock: Clock, surroundings: Surroundings) ->
         yield controller
 
 
-async def _resume_weights(store: Store, site: Site, weigher: Weigher) -> None:
+async def _resume(store: Store, site: Site, weigher: Weigher, dispatcher: Dispatcher, now_utc: datetime) -> None:
+    """Weights in force, and caps that still live."""
+    dispatcher.restore(await store.read(lambda reader: read_live_caps(reader.select, now_utc)))
     last = await store.read(lambda reader: reader.last_decision())
     if last is not None and last.weights:
         weigher.resume(last.weights, local_day_of(last.interval_start_utc, site.zone))
@@ -228,7 +232,13 @@ def _assemble(  # noqa: PLR0913 (one for each part)
 ) -> Controller:
     """Join the cycle with what comes in from the broker."""
     requests = ReplanRequests(clock, debounce_s=site.control.replan_debounce_s, min_gap_s=site.control.replan_min_gap_s)
-    market = MarketListener(site.community.id, clock, forecaster, requests)
+    market = MarketListener(
+        site.community.id,
+        clock,
+        forecaster,
+        requests,
+        price_bound_per_kwh=price_bound_per_kwh(site.community.currency),
+    )
     intake = Intake(clock, state, Watch(site, clock, state, requests))
     listener = TelemetryListener(registry, clock, site.control, intake.offer)
     listener.listen(bus)

@@ -34,6 +34,20 @@ class MemberTotals:
     """[N] final use: without charging batteries."""
 
 
+@dataclass(slots=True)
+class _DaySums:
+    """What the intervals of a local day came to, N members."""
+
+    billed_eur: FloatArray
+    """[N] provisional [currency]."""
+    renewable_kwh: FloatArray
+    """[N]"""
+    consumption_kwh: FloatArray
+    """[N]"""
+    peak_kw: float = 0.0
+    """Largest interval mean of the community's net import [kW]."""
+
+
 class PeriodAccount:
     """Running sums of one billing period (local calendar month); starts anew when the next one begins."""
 
@@ -47,15 +61,12 @@ class PeriodAccount:
         self._open(billing_period(now_utc, site.zone))
 
     def _open(self, period: Span) -> None:
-        count = len(self._members)
         self.period = period
         self.peak_kw = 0.0
         """Largest interval mean of the community's net import in the period [kW]."""
-        self._provisional_eur: dict[date, FloatArray] = {}
+        self._days: dict[date, _DaySums] = {}
         self._bill_eur: dict[date, FloatArray] = {}
         self._peak_eur: dict[date, FloatArray] = {}
-        self._renewable_kwh = np.zeros(count)
-        self._consumption_kwh = np.zeros(count)
         self._first_utc: datetime | None = None
         self._billed_since_utc: datetime | None = None
         self._until_utc: datetime | None = None
@@ -72,16 +83,37 @@ class PeriodAccount:
             self._first_utc = self._first_utc or interval.start_utc
             self._billed_since_utc = self._billed_since_utc or interval.start_utc
             self._until_utc = interval.start_utc + timedelta(seconds=interval.duration_s)
-            day = local_day_of(interval.start_utc, self._site.zone)
-            billed_eur = self._provisional_eur.setdefault(day, np.zeros(len(self._members)))
-            for row in interval.allocations:
-                index = self._members.get(row.member)
-                if index is None:
-                    continue
-                billed_eur[index] += to_eur(row.billed_micro)
-                self._renewable_kwh[index] += row.renewable_wh / WH_PER_KWH
-                self._consumption_kwh[index] += row.use_wh / WH_PER_KWH
-            self.peak_kw = max(self.peak_kw, _mean_net_import_kw(interval))
+            sums = self._days.setdefault(local_day_of(interval.start_utc, self._site.zone), self._new_day())
+            self._count(sums, interval)
+            self.peak_kw = max(self.peak_kw, sums.peak_kw)
+
+    def recount(self, local_day: date, settled: Iterable[SettledInterval]) -> None:
+        """Replace what a day's intervals came to by what is on record now: some may have been corrected since.
+
+        Args:
+            local_day: A day; it changes nothing if it has no intervals in the account's period.
+            settled: The newest revision of its intervals, those that the community shared.
+        """
+        sums, known = self._new_day(), [one for one in settled if self.period.contains(one.start_utc)]
+        if not known:
+            return
+        for interval in known:
+            self._count(sums, interval)
+        self._days[local_day] = sums
+        self.peak_kw = max(day.peak_kw for day in self._days.values())
+
+    def _new_day(self) -> _DaySums:
+        return _DaySums(*np.zeros((3, len(self._members))))
+
+    def _count(self, sums: _DaySums, interval: SettledInterval) -> None:
+        for row in interval.allocations:
+            index = self._members.get(row.member)
+            if index is None:
+                continue
+            sums.billed_eur[index] += to_eur(row.billed_micro)
+            sums.renewable_kwh[index] += row.renewable_wh / WH_PER_KWH
+            sums.consumption_kwh[index] += row.use_wh / WH_PER_KWH
+        sums.peak_kw = max(sums.peak_kw, _mean_net_import_kw(interval))
 
     def book(self, days: Iterable[SettledBills]) -> None:
         """Take settled or corrected days; their bills replace what was provisional, or an earlier revision."""
@@ -115,14 +147,14 @@ class PeriodAccount:
             until_utc: End of the time whose part of the peak charge counts, as of ``income_eur``; unset: the end of the
                 newest interval.
         """
-        energy_eur = np.zeros(len(self._members))
-        for by_day in (self._provisional_eur | self._bill_eur).values():
-            energy_eur += by_day
-        peak_eur = sum(self._peak_eur.values(), np.zeros(len(self._members)))
+        none = np.zeros(len(self._members))
+        provisional_eur = {day: sums.billed_eur for day, sums in self._days.items()}
+        energy_eur = sum((provisional_eur | self._bill_eur).values(), none)
+        peak_eur = sum(self._peak_eur.values(), none)
         return MemberTotals(
             billed_eur=energy_eur + peak_eur * min(1.0, self._elapsed_frac(until_utc or self._until_utc)),
-            renewable_kwh=self._renewable_kwh.copy(),
-            consumption_kwh=self._consumption_kwh.copy(),
+            renewable_kwh=sum((sums.renewable_kwh for sums in self._days.values()), none),
+            consumption_kwh=sum((sums.consumption_kwh for sums in self._days.values()), none),
         )
 
     def day_of_period(self, until_utc: datetime) -> int:

@@ -67,7 +67,9 @@ def collect_curtailable(
     demand_kw: FloatArray,
     held: HeldSoFar,
 ) -> Curtailable:
-    """Loads with fresh readings, where an event opens any step; none elsewhere.
+    """Loads that say what they draw, where an event opens any step; none elsewhere.
+
+    Of one that does not say it nobody would know what a cap takes from it, nor what to book on its day's limit.
 
     Args:
         devices: Devices that take setpoints.
@@ -80,7 +82,7 @@ def collect_curtailable(
     loads = [
         (device, device.asset)
         for device in devices
-        if isinstance(device.asset, CurtailableLoad) and device.key in snapshot.fresh
+        if isinstance(device.asset, CurtailableLoad) and _says_power(snapshot.fresh.get(device.key))
     ]
     if not loads or not is_open.any():
         return Curtailable(devices=(), data=(), demand_kw=demand_kw)
@@ -110,10 +112,22 @@ def collect_curtailable(
     return Curtailable(devices=tuple(device for device, _ in loads), data=data, demand_kw=demand_kw)
 
 
+def wanted_now_kw(load: CurtailableLoad, reading: Reading, cap: Cap | None) -> float | None:
+    """What a load draws, or would draw without the cap that holds it back [kW]; ``None``: it does not say."""
+    if reading.power_kw is None:
+        return None
+    held_kw = cap.held_back_kw if cap is not None and cap.is_kept(reading) else 0.0
+    return min(max(reading.power_kw + held_kw, 0.0), load.power_kw)
+
+
+def _says_power(reading: Reading | None) -> bool:
+    return reading is not None and reading.power_kw is not None
+
+
 def _wanted_kw(load: CurtailableLoad, reading: Reading, demand_kw: FloatArray, cap: Cap | None) -> FloatArray:
     """[T] its usual share of the demand; now what it draws, or drew before it was held back."""
     wanted_kw = np.clip(load.typical_share_frac * demand_kw, 0.0, load.power_kw)
-    if reading.power_kw is not None:
-        held_kw = cap.held_back_kw if cap is not None and cap.is_kept(reading) else 0.0
-        wanted_kw[0] = min(max(reading.power_kw + held_kw, 0.0), load.power_kw)
+    now_kw = wanted_now_kw(load, reading, cap)
+    if now_kw is not None:
+        wanted_kw[0] = now_kw
     return wanted_kw

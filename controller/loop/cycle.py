@@ -11,8 +11,9 @@ from datetime import datetime, timedelta
 
 from config.schema import Site
 from controller.loop.account import PeriodAccount
+from controller.loop.caps_now import EventsNow
 from controller.loop.closing import IntervalCloser
-from controller.loop.curtailable_data import look_back
+from controller.loop.curtailable_data import HeldSoFar, look_back
 from controller.loop.cycle_record import interval_record
 from controller.loop.device_data import known_departures
 from controller.loop.dispatcher import Dispatcher
@@ -162,12 +163,14 @@ class Cycle:
                 self.closer.supply_demand_ratio,
                 known_departures(self._planner.devices, snapshot, self._site.zone),
             )
-            held = look_back(self._held_back, self._dispatcher.caps(), self._planner.devices, snapshot)
-            decision = await self._planner.decide(snapshot, outlook, self._weigher.in_force, self._account, held)
+            decision = await self._planner.decide(
+                snapshot, outlook, self._weigher.in_force, self._account, self._look_back(snapshot)
+            )
         if decision is undecided:
             # No prices or no forecast: the ladder's lower rungs need neither.
             with self._phase("plan", progress):
-                decision = self._planner.fall_back(snapshot, self._forecaster.limits_now(snapshot.taken_utc))
+                limits = self._forecaster.limits_now(snapshot.taken_utc)
+                decision = self._planner.fall_back(snapshot, limits, self._events_now(snapshot, outlook))
         progress.faults.extend(decision.faults)
         async with self._dispatcher.exclusive:
             report = CycleReport(
@@ -219,6 +222,13 @@ class Cycle:
         for watcher in self.watchers:
             watcher(finished)
         return finished
+
+    def _look_back(self, snapshot: Snapshot) -> HeldSoFar:
+        return look_back(self._held_back, self._dispatcher.caps(), self._planner.devices, snapshot)
+
+    def _events_now(self, snapshot: Snapshot, outlook: Outlook | None) -> EventsNow:
+        events = self._forecaster.events if outlook is None else outlook.events
+        return EventsNow(events=events, held=self._look_back(snapshot))
 
     def _settle(self, snapshot: Snapshot, *, is_final: bool = False) -> tuple[ClosedInterval, ...]:
         return self.closer.close(

@@ -17,6 +17,7 @@ from controller.loop.held_back import Cap
 from controller.loop.outcome_log import OutcomeLog
 from controller.loop.setpoints import ControlledDevice, DevicePower, controlled_devices
 from controller.loop.state_store import StateStore
+from controller.record.live_caps import LiveCap
 from controller.record.outcomes import CycleRow, OutcomeRecord
 from controller.record.store import Store
 from devices.clock import Clock
@@ -67,6 +68,7 @@ class Dispatcher:
         self._meters = meters_by_member(site)
         self._held: dict[DeviceKey, _Held] = {}
         self._intended: dict[DeviceKey, _Held] = {}
+        self._restored: tuple[LiveCap, ...] = ()
         self._unsent: dict[str, Setpoint] = {}
         self.exclusive = asyncio.Lock()
         """Held from the making of setpoints to their sending, so that no older one can overtake a newer."""
@@ -89,7 +91,7 @@ class Dispatcher:
 
     async def send(self, setpoints: tuple[Setpoint, ...]) -> None:
         """Send a decision's setpoints and wait for acknowledgements until one deadline for all of them."""
-        self._held, self._intended = self._intended, {}
+        self._held, self._intended, self._restored = self._intended, {}, ()
         self._was_curtailed = {
             self._devices[key].member_index
             for key, held in self._held.items()
@@ -111,6 +113,10 @@ class Dispatcher:
             self.outcomes.note_unsent(setpoint, why)
         self.forget()
 
+    def restore(self, caps: tuple[LiveCap, ...]) -> None:
+        """Know of caps that were sent before a restart: they are not renewed, and end with the first plan or by age."""
+        self._restored = caps
+
     def curtailed_members(self) -> BoolArray:
         """[N] members whose PV was limited in the interval that ends now."""
         mask = np.zeros(len(self._site.members), dtype=np.bool_)
@@ -120,7 +126,12 @@ class Dispatcher:
     def caps(self) -> dict[DeviceKey, Cap]:
         """Loads that are held back at the moment."""
         now_utc = self._clock.now_utc()
-        return {
+        restored = {
+            one.device: Cap(allowed_kw=one.allowed_kw, held_back_kw=one.held_back_kw)
+            for one in self._restored
+            if now_utc < one.until_utc
+        }
+        return restored | {
             key: Cap(allowed_kw=held.power.power_kw, held_back_kw=held.power.held_back_kw)
             for key, held in self._held.items()
             if held.power.held_back_kw > 0.0 and now_utc < held.valid_until_utc

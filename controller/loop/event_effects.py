@@ -18,8 +18,8 @@ from controller.loop.effect_figures import measure_meters, measure_plan, remove_
 from controller.loop.outlook import Outlook
 from controller.loop.solver_process import SolverFailure, SolverProcess
 from controller.loop.triggers import ReplanRequests
-from controller.record.event_records import EffectRow, EffectStage, EventFigures
-from controller.record.event_rows import read_effects, read_held_back
+from controller.record.event_records import EffectRow, EffectStage, EventFigures, is_called_off
+from controller.record.event_rows import read_effects_ending, read_held_back
 from controller.record.reader import Reader
 from controller.record.store import Store
 from devices.clock import Clock
@@ -33,7 +33,7 @@ from models.domain.interval import floor_to_interval
 _log = logging.getLogger(__name__)
 
 LOOK_BACK = timedelta(days=3)
-"""Events that began longer ago are not looked at any more."""
+"""Events that ended longer ago are not looked at any more."""
 LOOK_AHEAD = timedelta(days=400)
 METER_PATIENCE = timedelta(hours=3)
 """An event whose intervals are not all settled by then is closed without meter values."""
@@ -124,7 +124,7 @@ class EventEffects:
     async def _read_looks(self) -> list[EffectRow]:
         now_utc = self._clock.now_utc()
         since_utc, until_utc = now_utc - LOOK_BACK, now_utc + LOOK_AHEAD
-        return await self._store.read(lambda reader: read_effects(reader.select, since_utc, until_utc))
+        return await self._store.read(lambda reader: read_effects_ending(reader.select, since_utc, until_utc))
 
     def _find_gone(self, looks: Sequence[EffectRow], outlook: Outlook) -> list[EffectRow]:
         """Events that were announced, would still be on or to come, and are not any more."""
@@ -188,8 +188,11 @@ def _find_open(looks: Sequence[EffectRow]) -> list[DemandEvent]:
     by_identity: dict[_Identity, list[EffectRow]] = {}
     for look in looks:
         by_identity.setdefault(_identity(look.event), []).append(look)
-    is_over = (EffectStage.ENDED, EffectStage.CANCELLED)
-    return [rows[-1].event for rows in by_identity.values() if not any(row.stage in is_over for row in rows)]
+    return [
+        rows[-1].event
+        for rows in by_identity.values()
+        if not is_called_off(rows) and not any(row.stage is EffectStage.ENDED for row in rows)
+    ]
 
 
 def _stages(looks: Sequence[EffectRow], event: DemandEvent) -> list[EffectStage]:

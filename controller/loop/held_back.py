@@ -23,8 +23,10 @@ _log = logging.getLogger(__name__)
 
 CAP_KEPT_FRAC = 1.1
 """A load that draws up to this share of its cap is taken to be held by it."""
+CAP_FILLED_FRAC = 0.9
+"""One that draws less than this share of it does so by itself: it would not draw more without the cap."""
 CAP_KEPT_KW = 0.05
-"""And this much more is the meter's noise [kW]."""
+"""And this much more or less is the meter's noise [kW]."""
 LOOK_BACK = timedelta(hours=3)
 """Before the running day's midnight: intervals that are settled after it."""
 
@@ -39,7 +41,9 @@ class Cap:
 
     def is_kept(self, reading: Reading) -> bool:
         """Whether the load seems to be held by it: what it wants can then not be read off its power."""
-        return reading.power_kw is not None and reading.power_kw <= CAP_KEPT_FRAC * self.allowed_kw + CAP_KEPT_KW
+        least_kw = CAP_FILLED_FRAC * self.allowed_kw - CAP_KEPT_KW
+        most_kw = CAP_KEPT_FRAC * self.allowed_kw + CAP_KEPT_KW
+        return reading.power_kw is not None and least_kw <= reading.power_kw <= most_kw
 
 
 class HeldBackAccount:

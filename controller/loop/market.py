@@ -6,11 +6,12 @@ import asyncio
 import logging
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
 
-from controller.loop.event_book import EventBook
+from controller.loop.event_book import OLDEST_NOTICE, EventBook
+from controller.loop.notice_line import NoticeT, find_in_force, insert_notice, is_outdated
 from controller.loop.outlook import Forecaster
 from controller.loop.triggers import ReplanRequests, Trigger
 from devices.clock import Clock
@@ -27,24 +28,32 @@ _log = logging.getLogger(__name__)
 
 PRICE_LIFE = timedelta(hours=24)
 """A live price holds until the next one, and no longer than this: an old price is worse than the tariff's."""
-MOST_NOTICES = 512
-"""Prices and limits kept of each; the oldest are dropped."""
-OLDEST_NOTICE = timedelta(hours=1)
-"""A notice given longer ago than this says what was, not what is."""
-RESTORED_LIMIT_LIFE = timedelta(hours=24)
-"""A limit that began longer before a restart may have been lifted unheard, and is not taken over."""
+MOST_AHEAD = timedelta(minutes=5)
+"""Clocks differ by less; a notice stamped later than this would shut out every true one until then."""
+PAST_LIMIT_LIFE = timedelta(hours=24)
+"""Limits that another one has replaced are taken over at a restart for as long as intervals may still need them."""
 
 
 class MarketListener:
     """Owner of the live prices, the announced limits and the announced events."""
 
-    def __init__(self, site_id: str, clock: Clock, forecaster: Forecaster, requests: ReplanRequests) -> None:
-        """Start without notices."""
+    def __init__(
+        self,
+        site_id: str,
+        clock: Clock,
+        forecaster: Forecaster,
+        requests: ReplanRequests,
+        *,
+        price_bound_per_kwh: float,
+    ) -> None:
+        """Start without notices; prices beyond the bound, in either sign, are not taken [currency/kWh]."""
         self._site_id = site_id
+        self._price_bound_per_kwh = price_bound_per_kwh
         self._clock = clock
         self._forecaster = forecaster
         self._requests = requests
-        self._prices: list[PriceNotice] = []
+        self._prices: tuple[PriceNotice, ...] = ()
+        self._is_crowded = False
         self.drops: dict[Drop, int] = dict.fromkeys(Drop, 0)
         """Messages dropped, by reason."""
         self.book = EventBook()
@@ -59,48 +68,32 @@ class MarketListener:
     def handle(self, topic: str, payload: bytes, is_retained: bool) -> None:  # noqa: FBT001 (a MessageHandler)
         """Take one message; what cannot be used is counted and dropped."""
         notice = self._decode(topic, payload, is_retained=is_retained)
-        if isinstance(notice, Rejection):
-            self.drops[notice.drop] += 1
-            _log.warning("a market message was dropped: %s (%s)", notice.drop, notice.detail)
+        answer = notice if isinstance(notice, Rejection) else self._take(notice)
+        if isinstance(answer, Rejection):
+            self._drop(answer)
             return
-        match notice:
-            case PriceNotice():
-                self._take_price(notice)
-                self._requests.request(Trigger.PRICE)
-            case LimitNotice():
-                self._take_limit(notice)
-                self._requests.request(Trigger.LIMIT)
-            case EventNotice() if notice.end_utc <= self._clock.now_utc():
-                self.drops[Drop.STALE] += 1
-                return
-            case EventNotice():
-                if self._take_event(notice):
-                    self._requests.request(Trigger.EVENT)
+        if answer is not None:
+            self._requests.request(answer)
         self.changed.set()
 
     def restore(self, notices: Iterable[MarketNotice]) -> None:
-        """Take over what was known before a restart, save for what is out of date; nothing is asked for."""
+        """Take over what was known before a restart, save for what is out of date; nothing is asked for.
+
+        The limit in force is taken over however old it is: to forget one is worse than to keep one that was lifted
+        unheard, and the next notice puts that right.
+        """
         now_utc = self._clock.now_utc()
-        for notice in notices:
-            match notice:
-                case PriceNotice() if notice.valid_from_utc + PRICE_LIFE > now_utc - PRICE_LIFE:
-                    self._take_price(notice)
-                case LimitNotice() if notice.valid_from_utc + RESTORED_LIMIT_LIFE > now_utc:
-                    self._take_limit(notice)
-                case EventNotice():
-                    self._take_event(notice)
-                case _:
-                    pass
+        good = [notice for notice in notices if not self._is_refused(notice)]
+        for notice in good:
+            if isinstance(notice, PriceNotice) and notice.valid_from_utc + PRICE_LIFE > now_utc - PRICE_LIFE:
+                self._take_price(notice)
+        self._restore_limits([notice for notice in good if isinstance(notice, LimitNotice)], now_utc)
+        self.book.restore([notice for notice in good if isinstance(notice, EventNotice)], now_utc)
+        self._forecaster.events = self.book.events(now_utc)
 
     def notices(self) -> tuple[MarketNotice, ...]:
         """All that a restarted controller has to know."""
         return (*self._prices, *self._forecaster.limits, *self.book.notices(self._clock.now_utc()))
-
-    def _take_event(self, notice: EventNotice) -> bool:
-        now_utc = self._clock.now_utc()
-        has_changed = self.book.take(notice, now_utc)
-        self._forecaster.events = self.book.events(now_utc)
-        return has_changed
 
     def _decode(self, topic: str, payload: bytes, *, is_retained: bool) -> MarketNotice | Rejection:
         parsed = parse_topic(topic)
@@ -109,22 +102,68 @@ class MarketListener:
         if is_retained:
             return Rejection(drop=Drop.RETAINED, detail="a retained notice is of unknown age")
         notice = decode_market(payload, parsed.channel)
-        if not isinstance(notice, Rejection) and self._clock.now_utc() - notice.ts_utc > OLDEST_NOTICE:
+        if isinstance(notice, Rejection):
+            return notice
+        if self._clock.now_utc() - notice.ts_utc > OLDEST_NOTICE:
             return Rejection(drop=Drop.STALE, detail="given more than an hour ago")
-        return notice
+        return self._check(notice) or notice
 
-    def _take_price(self, notice: PriceNotice) -> None:
-        same = [known for known in self._prices if known.valid_from_utc == notice.valid_from_utc]
-        if any(known.ts_utc > notice.ts_utc for known in same):
-            return
-        later = [known for known in self._prices if known.valid_from_utc != notice.valid_from_utc]
-        self._prices = sorted([*later, notice], key=lambda known: known.valid_from_utc)[-MOST_NOTICES:]
+    def _check(self, notice: MarketNotice) -> Rejection | None:
+        """Why a notice cannot be right, be it new or kept."""
+        if notice.ts_utc - self._clock.now_utc() > MOST_AHEAD:
+            return Rejection(drop=Drop.CLOCK_SKEW, detail="stamped in the future")
+        if isinstance(notice, PriceNotice):
+            dearest = max(abs(notice.import_eur_per_kwh), abs(notice.export_eur_per_kwh))
+            if dearest > self._price_bound_per_kwh:
+                return Rejection(drop=Drop.SCHEMA, detail="values: no price of a kilowatt-hour in this currency")
+        return None
+
+    def _is_refused(self, notice: MarketNotice) -> bool:
+        rejection = self._check(notice)
+        if rejection is not None:
+            self._drop(rejection)
+        return rejection is not None
+
+    def _drop(self, rejection: Rejection) -> None:
+        self.drops[rejection.drop] += 1
+        _log.warning("a market message was dropped: %s (%s)", rejection.drop, rejection.detail)
+
+    def _take(self, notice: MarketNotice) -> Trigger | Rejection | None:
+        """What a plan has to be made for, if any, or why the notice was not taken."""
+        match notice:
+            case PriceNotice():
+                return self._take_price(notice) or Trigger.PRICE
+            case LimitNotice():
+                return self._take_limit(notice) or Trigger.LIMIT
+            case EventNotice():
+                return self._take_event(notice)
+
+    def _take_event(self, notice: EventNotice) -> Trigger | Rejection | None:
+        now_utc = self._clock.now_utc()
+        drop, lost = self.book.refuse(notice, now_utc), self.book.crowded_out
+        if drop is not None:
+            return Rejection(drop=drop, detail="of an event that is over, or older than what is known of it")
+        has_changed = self.book.take(notice, now_utc)
+        self._forecaster.events = self.book.events(now_utc)
+        lost = self.book.crowded_out - lost
+        self.drops[Drop.NO_ROOM] += lost
+        if lost and not self._is_crowded:
+            _log.warning("there are too many demand-response events: the last ones to begin are left out")
+        self._is_crowded = lost > 0
+        return Trigger.EVENT if has_changed else None
+
+    def _take_price(self, notice: PriceNotice) -> Rejection | None:
+        kept = self._insert(self._prices, notice)
+        if isinstance(kept, Rejection):
+            return kept
+        self._prices = kept
         book = self._forecaster.prices
         self._forecaster.prices = replace(
             book,
             live_import=self._series("live import price", [one.import_eur_per_kwh for one in self._prices]),
             live_export=self._series("live export price", [one.export_eur_per_kwh for one in self._prices]),
         )
+        return None
 
     def _series(self, name: str, prices: list[float]) -> PriceSeries:
         starts: list[int] = [int(notice.valid_from_utc.timestamp()) for notice in self._prices]
@@ -136,7 +175,29 @@ class MarketListener:
             period_s=int(PRICE_LIFE.total_seconds()),
         )
 
-    def _take_limit(self, notice: LimitNotice) -> None:
-        known = [one for one in self._forecaster.limits if one.valid_from_utc != notice.valid_from_utc]
-        ordered = sorted([*known, notice], key=lambda one: one.valid_from_utc)
-        self._forecaster.limits = tuple(ordered[-MOST_NOTICES:])
+    def _take_limit(self, notice: LimitNotice) -> Rejection | None:
+        kept = self._insert(self._forecaster.limits, notice)
+        if isinstance(kept, Rejection):
+            return kept
+        self._forecaster.limits = kept
+        return None
+
+    def _restore_limits(self, limits: list[LimitNotice], now_utc: datetime) -> None:
+        ordered = sorted(limits, key=lambda one: one.valid_from_utc)
+        in_force = find_in_force(ordered, now_utc)
+        for index, notice in enumerate(ordered):
+            is_old = notice.valid_from_utc + PAST_LIMIT_LIFE <= now_utc
+            if index == in_force or not is_old:
+                self._take_limit(notice)
+            if index == in_force and is_old and (notice.import_kw is not None or notice.export_kw is not None):
+                _log.warning("the limit since %s is taken to be in force still", notice.valid_from_utc.isoformat())
+
+    def _insert(self, known: tuple[NoticeT, ...], notice: NoticeT) -> tuple[NoticeT, ...] | Rejection:
+        if is_outdated(known, notice):
+            return Rejection(drop=Drop.OLD_SEQUENCE, detail="older than what is known from the same moment on")
+        kept = insert_notice(known, notice, self._clock.now_utc())
+        if notice not in kept:
+            return Rejection(drop=Drop.NO_ROOM, detail="too many notices that begin earlier")
+        if known and kept[-1].valid_from_utc < known[-1].valid_from_utc:
+            self._drop(Rejection(drop=Drop.NO_ROOM, detail="the notice to begin last, for one that begins earlier"))
+        return kept

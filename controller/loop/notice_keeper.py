@@ -22,6 +22,7 @@ LEAST_PAUSE_S = 1.0
 """Between two writes: a flood of notices must not wear out the disk [s]."""
 RETRY_S = 30.0
 """After a write that failed [s]."""
+_CHANNELS = {channel.value: channel for channel in MarketChannel}
 
 
 class NoticeKeeper:
@@ -77,7 +78,11 @@ def decode_rows(rows: Iterable[NoticeRow]) -> list[MarketNotice]:
     """Notices that can be read."""
     notices: list[MarketNotice] = []
     for row in rows:
-        notice = decode_market(row.payload, MarketChannel(row.channel))
+        channel = _CHANNELS.get(row.channel)
+        if channel is None:
+            _log.warning("a kept notice was left out: its channel is none of %s", ", ".join(_CHANNELS))
+            continue
+        notice = decode_market(row.payload, channel)
         if isinstance(notice, Rejection):
             _log.warning("a kept %s notice was left out: %s", row.channel, notice.detail)
         else:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from config.schema import Site
 from controller.loop.account import PeriodAccount
+from controller.loop.caps_now import NO_EVENTS, EventsNow
 from controller.loop.curtailable_data import NOTHING_HELD, HeldSoFar
 from controller.loop.fallback import powers_by_rule
 from controller.loop.outlook import Outlook, PresentLimits
@@ -92,6 +93,7 @@ class Planner:
         held: HeldSoFar,
     ) -> PlanDecision:
         started_s, limits = self._real_s(), outlook.limits.at(0)
+        events = EventsNow(events=outlook.events, held=held)
         if not snapshot.fresh:
             return self._without_plan(Rung.DEVICE, (), ("no device has a fresh reading",), started_s)
         schedule = None if self.running is None else self.running.schedule_by_device()
@@ -100,11 +102,11 @@ class Planner:
             # From here on, no incomes and no bills: neither the worker nor a bundle gets to see them.
             built = self._posed = replace(plain, problem=conceal(plain.problem))
         except ProblemError as error:
-            return self._fall_back(snapshot, limits, (f"problem refused: {error}",), started_s)
+            return self._fall_back(snapshot, limits, (f"problem refused: {error}",), started_s, events)
         answer, faults = await self._ask(built.problem)
         found = _examine(plain.problem, built.problem, answer)
         if isinstance(found, str):
-            return self._fall_back(snapshot, limits, (*faults, found), started_s)
+            return self._fall_back(snapshot, limits, (*faults, found), started_s, events)
         self.running = RunningPlan(plan=found, built=built, starts_utc=outlook.steps.starts_utc)
         rung = Rung.OPTIMAL if found.record.termination is Termination.OPTIMAL else Rung.INCUMBENT
         return PlanDecision(
@@ -127,14 +129,19 @@ class Planner:
         second = await self._solver.solve(problem, deadline_s=left_s)
         return second, (f"solver {answer.kind}, asked again: {answer.detail}",)
 
-    def fall_back(self, snapshot: Snapshot, limits: PresentLimits) -> PlanDecision:
+    def fall_back(self, snapshot: Snapshot, limits: PresentLimits, events: EventsNow = NO_EVENTS) -> PlanDecision:
         """The ladder below a solved plan, for a plan phase that failed; with its problem, if it came so far."""
-        return self._fall_back(snapshot, limits, (), self._real_s())
+        return self._fall_back(snapshot, limits, (), self._real_s(), events)
 
     def _fall_back(
-        self, snapshot: Snapshot, limits: PresentLimits, faults: tuple[str, ...], started_s: float
+        self,
+        snapshot: Snapshot,
+        limits: PresentLimits,
+        faults: tuple[str, ...],
+        started_s: float,
+        events: EventsNow,
     ) -> PlanDecision:
-        shifted = shift_plan(self.running, self._site, self.devices, snapshot, limits)
+        shifted = shift_plan(self.running, self._site, self.devices, snapshot, limits, events)
         if shifted.powers:
             return self._without_plan(Rung.PREVIOUS, shifted.powers, faults, started_s)
         faults = (*faults, shifted.refusal)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from config.members import Battery, Ev, ShiftableLoad
+from config.members import Battery, CurtailableLoad, Ev, ShiftableLoad
 from config.schema import Site
+from controller.loop.caps_now import NO_EVENTS, EventsNow, renew_cap
 from controller.loop.outlook import PresentLimits
 from controller.loop.plan_powers import RunningPlan, powers_of_plan
 from controller.loop.setpoints import ControlledDevice, DevicePower
@@ -33,6 +34,7 @@ def shift_plan(
     devices: tuple[ControlledDevice, ...],
     snapshot: Snapshot,
     limits: PresentLimits,
+    events: EventsNow = NO_EVENTS,
 ) -> Shifted:
     """Powers that the running plan had for now, of devices that are still fresh.
 
@@ -45,6 +47,7 @@ def shift_plan(
         devices: Devices that take setpoints.
         snapshot: What the cycle sees.
         limits: Of the community's connection, now.
+        events: Those that are known now: the plan's own may have been called off since.
     """
     if running is None:
         return Shifted(refusal="no running plan to shift")
@@ -56,8 +59,11 @@ def shift_plan(
     by_key = {device.key: device for device in devices}
     powers = []
     for power in powers_of_plan(running, step, devices):
-        reading = snapshot.fresh.get(power.device)
-        present = None if reading is None else _adapt(power, by_key[power.device], reading, running, limits)
+        device, reading = by_key[power.device], snapshot.fresh.get(power.device)
+        if isinstance(device.asset, CurtailableLoad):
+            present = renew_cap(power, device, site, snapshot, events)
+        else:
+            present = None if reading is None else _adapt(power, device, reading, running, limits)
         if present is not None:
             powers.append(present)
     return Shifted(powers=tuple(powers), refusal="" if powers else "no device of the running plan has a fresh reading")

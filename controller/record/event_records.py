@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -88,3 +88,14 @@ class EffectRow:
     """The same plan made without the event; ``None``: it was not found in time."""
     metered: EventFigures | None = None
     """After the event; ``None`` then: some of its intervals have no meter values."""
+
+
+def is_called_off(looks: Iterable[EffectRow]) -> bool:
+    """Whether an event, by the looks at it, was called off and has not been announced again or begun since."""
+    # The store keeps one look of each stage: one announced again shows only by its beginning.
+    at_utc = {look.stage: look.at_utc for look in looks}
+    off_utc = at_utc.get(EffectStage.CANCELLED)
+    if off_utc is None or EffectStage.ENDED in at_utc:
+        return False
+    again = (at_utc.get(stage) for stage in (EffectStage.ANNOUNCED, EffectStage.STARTED))
+    return not any(known_utc is not None and known_utc > off_utc for known_utc in again)

@@ -106,6 +106,16 @@ def read_effects(select: Select, since_utc: datetime, until_utc: datetime) -> li
     return [_to_effect(row) for row in rows]
 
 
+def read_effects_ending(select: Select, since_utc: datetime, until_utc: datetime) -> list[EffectRow]:
+    """Looks at events that end at ``since`` or later and begin before ``until``, in the same order."""
+    rows = select(
+        "SELECT * FROM demand_response_effects WHERE end_ms >= ? AND start_ms < ?"
+        " ORDER BY start_ms, end_ms, source, event, at_ms, stage",
+        (to_epoch_ms(since_utc), to_epoch_ms(until_utc)),
+    )
+    return [_to_effect(row) for row in rows]
+
+
 def _to_text(figures: EventFigures | None) -> str | None:
     if figures is None:
         return None

@@ -67,3 +67,4 @@ class Drop(StrEnum):
     OUTSIDE_RATING = "outside_rating"
     COUNTER_FELL = "counter_fell"
     UNKNOWN_SETPOINT = "unknown_setpoint"
+    NO_ROOM = "no_room"

@@ -271,8 +271,8 @@ MARKET = '{"schema":1,"ts_utc":"2026-06-12T10:00:00Z","valid_from_utc":"2026-06-
     "channel, values",
     [
         (MarketChannel.PRICE, '{"import_eur_per_kwh":NaN,"export_eur_per_kwh":0.1}'),
-        (MarketChannel.PRICE, '{"import_eur_per_kwh":10.1,"export_eur_per_kwh":0.1}'),
-        (MarketChannel.PRICE, '{"import_eur_per_kwh":-10.1,"export_eur_per_kwh":0.1}'),
+        (MarketChannel.PRICE, '{"import_eur_per_kwh":1000.1,"export_eur_per_kwh":0.1}'),
+        (MarketChannel.PRICE, '{"import_eur_per_kwh":-1000.1,"export_eur_per_kwh":0.1}'),
         (MarketChannel.PRICE, '{"import_eur_per_kwh":0.3}'),
         (MarketChannel.PRICE, '{"import_eur_per_kwh":"0.3","export_eur_per_kwh":0.1}'),
         (MarketChannel.PRICE, '{"import_eur_per_kwh":0.3,"export_eur_per_kwh":0.1,"import_eur_per_kwh":0.4}'),

@@ -17,7 +17,7 @@ from models.domain.telemetry import Drop
 from tests.devices.example_site import START_UTC
 
 MOMENTS = st.datetimes(datetime(2024, 1, 1), datetime(2100, 12, 31), timezones=st.just(UTC))  # noqa: DTZ001 (hypothesis adds the zone)
-PRICES = st.floats(-10.0, 10.0)
+PRICES = st.floats(-1000.0, 1000.0)
 EVENT_IDS = st.from_regex(r"[a-z0-9](?:[a-z0-9_-]{0,30}[a-z0-9])?", fullmatch=True)
 LIMITS_KW = st.none() | st.integers(0, 2 * 10**10).map(lambda milliwatts: round(milliwatts / 10**6, 6))
 

@@ -161,3 +161,25 @@ def test_revisions_are_forgotten_with_the_month_before_the_last() -> None:
     account.turn_to(JULY_UTC)
     assert account.known_revisions() == {TODAY: 0}
     assert account.totals().billed_eur[0] == 0.0
+
+
+def test_a_corrected_interval_no_longer_makes_the_peak_or_the_sums() -> None:
+    account = PeriodAccount(SITE, START)
+    next_day = START + timedelta(days=1)
+    spike, usual = settle(START, 25_000, billed_micro=9), settle(next_day, 1000, billed_micro=3)
+    account.add([spike, usual])
+    assert account.peak_kw == pytest.approx(100.0)
+    account.recount(TODAY, [replace(settle(START, 500, billed_micro=2), revision=1)])
+    assert account.peak_kw == pytest.approx(4.0)
+    totals = account.totals()
+    assert totals.consumption_kwh[0] == pytest.approx(1.5)
+    assert totals.renewable_kwh[0] == pytest.approx(0.04)
+    assert totals.billed_eur[0] == pytest.approx(5e-6)
+
+
+def test_a_day_of_another_month_or_without_intervals_is_not_recounted() -> None:
+    account = PeriodAccount(SITE, START)
+    account.add([settle(START, 2000)])
+    account.recount(date(2026, 7, 1), [settle(JULY_UTC, 9000)])
+    account.recount(TODAY, [])
+    assert account.peak_kw == pytest.approx(8.0)

@@ -19,6 +19,7 @@ from controller.loop.planner import PlanDecision
 from controller.loop.setpoint_explanations import explain_setpoints
 from controller.loop.setpoints import DevicePower, bound, controlled_devices
 from controller.record.event_records import Curtailment
+from controller.record.live_caps import LiveCap
 from controller.record.records import Rung
 from devices.registry import DeviceRegistry
 from models.domain.demand_response import DemandEvent, EventSource
@@ -166,6 +167,23 @@ def test_a_load_that_is_held_back_no_longer_is_released_once() -> None:
         assert not desk.dispatcher.curtailed_members().any()
 
     assert at_desk(play, SITE).devices.powers(CLEO_HEATER) == [0.5, HEATER_KW]
+
+
+def test_a_cap_from_before_a_restart_is_known_until_it_ends_or_a_plan_is_sent() -> None:
+    before = LiveCap(device=CLEO_HEATER, allowed_kw=0.5, held_back_kw=1.0, until_utc=at(1.0))
+
+    async def play(desk: Desk) -> None:
+        speak(desk)
+        desk.dispatcher.restore((before,))
+        assert desk.dispatcher.caps() == {CLEO_HEATER: Cap(allowed_kw=0.5, held_back_kw=1.0)}
+        assert await desk.dispatcher.renew() == 0
+        await minutes_pass(1.1)
+        assert desk.dispatcher.caps() == {}
+        desk.dispatcher.restore((replace(before, until_utc=at(60.0)),))
+        assert await desk.send(decision="1-b-0") == ()
+        assert desk.dispatcher.caps() == {}
+
+    at_desk(play, SITE)
 
 
 def test_a_cap_is_renewed_only_while_its_load_and_its_meter_speak() -> None:

@@ -84,9 +84,15 @@ def test_a_silent_load_is_left_alone() -> None:
     assert silent.problem.curtailables == ()
 
 
-def test_a_load_that_does_not_say_its_power_wants_its_share_now_too() -> None:
+def test_a_load_that_does_not_say_its_power_is_left_alone() -> None:
     made = built(event(), power_kw=None)
-    assert made.problem.curtailables[0].wanted_kw[0] == pytest.approx(0.3 * made.problem.demand_kw[CLEO, 0])
+    assert made.problem.curtailables == ()
+    assert made.curtailables == ()
+
+
+def test_a_load_that_went_off_by_itself_wants_nothing_whatever_it_was_held_back_by() -> None:
+    held = HeldSoFar(caps={CLEO_HEATER: Cap(allowed_kw=0.8, held_back_kw=1.1)})
+    assert built(event(), power_kw=0.0, held=held).problem.curtailables[0].wanted_kw[0] == 0.0
 
 
 def test_the_least_target_of_overlapping_events_is_asked_of_the_community() -> None:

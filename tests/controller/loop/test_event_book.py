@@ -7,7 +7,7 @@ from datetime import timedelta
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from controller.loop.event_book import MOST_EVENTS, EventBook
+from controller.loop.event_book import MOST_CALLED_OFF, MOST_EVENTS, EventBook
 from models.domain.market import EventNotice
 from tests.controller.loop.neighbours import START, at
 
@@ -85,6 +85,28 @@ def test_a_flood_of_events_is_bounded_and_the_next_ones_stay() -> None:
     kept = windows(book)
     assert len(kept) == MOST_EVENTS
     assert kept == [(5000.0 - number, 6000.0) for number in range(3 * MOST_EVENTS - 1, 2 * MOST_EVENTS - 1, -1)]
+
+
+def test_events_that_were_called_off_take_no_place_from_those_to_come() -> None:
+    book = EventBook()
+    for number in range(2 * MOST_CALLED_OFF):
+        book.take(notice(10.0, 900.0, given_at=number / 60.0, name=f"off{number}", off=True), START)
+    assert len(book.notices(START)) == MOST_CALLED_OFF
+    for number in range(MOST_EVENTS):
+        assert book.take(notice(60.0 + number, 900.0, name=f"e{number}"), START)
+    assert len(windows(book)) == MOST_EVENTS
+    assert len(book.notices(START)) == MOST_EVENTS + MOST_CALLED_OFF
+    assert book.crowded_out == MOST_CALLED_OFF
+
+
+def test_what_was_ended_early_stays_so_until_the_older_notice_is_too_old_to_be_taken() -> None:
+    book = EventBook()
+    book.take(notice(-60.0, 30.0, given_at=-70.0), START)
+    assert book.take(notice(-60.0, -10.0), START)
+    assert windows(book) == []
+    assert not book.take(notice(-60.0, 90.0, given_at=-5.0), at(59))
+    assert windows(book, now=59.0) == []
+    assert book.notices(at(60)) == ()
 
 
 notices = st.builds(

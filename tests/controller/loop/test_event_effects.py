@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -15,7 +15,7 @@ from controller.loop.planner import PlanDecision
 from controller.loop.solver_messages import FailureKind
 from controller.loop.solver_process import SolverFailure
 from controller.loop.triggers import ReplanRequests, Trigger
-from controller.record.event_records import EffectRow, EffectStage
+from controller.record.event_records import EffectRow, EffectStage, is_called_off
 from controller.record.records import Rung
 from models.domain.demand_response import DemandEvent, EventSource
 from models.domain.errors import StoreError
@@ -54,6 +54,9 @@ class Shelf:
         assert query.startswith("SELECT")
         return []
 
+    def looks_ending(self, _: object, since_utc: datetime, until_utc: datetime) -> list[EffectRow]:
+        return [look for look in self.looks if look.event.end_utc >= since_utc and look.event.start_utc < until_utc]
+
     def settled(self, *_: object) -> list[Any]:
         return []
 
@@ -80,7 +83,7 @@ class Bench:
             self.solver,  # type: ignore[arg-type]
             self.requests,
         )
-        monkeypatch.setattr("controller.loop.event_effects.read_effects", lambda *_: list(self.shelf.looks))
+        monkeypatch.setattr("controller.loop.event_effects.read_effects_ending", self.shelf.looks_ending)
 
     def stages(self) -> list[EffectStage]:
         return [look.stage for look in self.shelf.looks]
@@ -202,6 +205,29 @@ async def test_an_event_that_has_gone_from_the_outlook_was_called_off(monkeypatc
     await bench.look(minutes=15.0)
     await bench.look(minutes=30.0)
     assert bench.stages() == [ANNOUNCED, CANCELLED]
+
+
+async def test_one_called_off_and_announced_again_is_closed_once_it_took_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench(monkeypatch=monkeypatch)
+    await bench.look(event(30.0, 90.0))
+    await bench.look(minutes=15.0)
+    assert is_called_off(bench.shelf.looks)
+    await bench.look(event(30.0, 90.0), minutes=30.0)
+    assert not is_called_off(bench.shelf.looks)
+    await bench.look(minutes=300.0)
+    assert bench.stages() == [ANNOUNCED, CANCELLED, STARTED, ENDED]
+    assert not is_called_off(bench.shelf.looks)
+
+
+async def test_an_event_of_many_days_is_compared_once_and_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench, day = Bench(monkeypatch=monkeypatch), 24 * 60.0
+    long = event(0.0, 5 * day)
+    await bench.look(long)
+    await bench.look(long, minutes=4 * day)
+    assert bench.stages() == [ANNOUNCED, STARTED]
+    assert len(bench.solver.problems) == 1
+    await bench.look(minutes=5 * day + 200.0)
+    assert bench.stages() == [ANNOUNCED, STARTED, ENDED]
 
 
 async def test_an_event_whose_meters_never_come_is_closed_without_them(monkeypatch: pytest.MonkeyPatch) -> None:

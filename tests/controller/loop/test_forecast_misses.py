@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
-from controller.loop.forecast_misses import MEMORY_DAYS, Expected, ForecastMisses
+from controller.loop.forecast_misses import MEMORY_DAYS, MOST_WAITING, Expected, ForecastMisses, columns_to_review
 from models.domain.interval import PlanSteps, plan_steps
 from models.forecast.history import History
 
@@ -104,11 +104,51 @@ def test_the_reserve_follows_the_local_time_of_day() -> None:
 
 
 def test_the_time_of_day_is_the_clocks_not_the_suns() -> None:
-    # Clocks went forward in between: the same time of day is an hour earlier in UTC.
-    misses = taught([moment - timedelta(days=80) for moment in mornings()], 2.0)
+    # Clocks go forward on the fifth day: the same time of day is an hour earlier in UTC.
+    misses = taught([moment - timedelta(days=79) for moment in mornings()], 2.0)
 
     def first_kw(days: int, hours: float) -> float:
         return float(misses.reserve_kw(steps(START + timedelta(days=days, hours=hours)))[0])
 
-    assert first_kw(-80, 3.5) == first_kw(0, 2.5) == pytest.approx(2.0)
-    assert first_kw(0, 3.5) == 0.0
+    assert first_kw(-76, 3.5) == first_kw(-74, 2.5) == pytest.approx(2.0)
+    assert first_kw(-74, 3.5) == 0.0
+
+
+@pytest.mark.parametrize("late", range(MOST_WAITING))
+def test_intervals_that_are_settled_late_teach_too(late: int) -> None:
+    misses = ForecastMisses(15, BERLIN)
+    for number in range(40):
+        metered = history(*[(2.0, 1.0)] * max(0, number - late))
+        misses.learn(metered, history(*[(0.0, 0.0)] * max(0, number - late)))
+        misses.expect(expected(START + number * QUARTER))
+    assert len(misses) == 39 - late
+
+
+def test_no_more_than_a_few_intervals_are_waited_for() -> None:
+    misses = ForecastMisses(15, BERLIN)
+    for number in range(20):
+        misses.expect(expected(START + number * QUARTER))
+    misses.learn(history(*[(1.0, 1.0)] * 20), history(*[(0.0, 0.0)] * 20))
+    assert len(misses) == MOST_WAITING
+
+
+@pytest.mark.parametrize("days, reserve_kw", [(MEMORY_DAYS - 1, 2.0), (MEMORY_DAYS + 4, 0.0)])
+def test_errors_are_forgotten_by_their_age_even_if_none_came_since(days: int, reserve_kw: float) -> None:
+    misses = taught(mornings(), 2.0)
+    assert misses.reserve_kw(steps(START + timedelta(days=days)))[0] == pytest.approx(reserve_kw)
+
+
+@pytest.mark.parametrize(
+    "members, interval_min, chosen",
+    [(12, 15, 168), (100, 15, 84), (12, 60, 168), (12, 1, 0), (100, 1, 0), (3, 1, 0)],
+)
+def test_a_review_takes_a_bounded_amount_of_work(members: int, interval_min: int, chosen: int) -> None:
+    columns = 28 * 24 * 60 // interval_min
+    found = columns_to_review(columns, members, interval_min)
+    assert len(found) == chosen
+    assert all(0 < column < columns for column in found)
+
+
+def test_a_short_history_is_reviewed_as_far_as_it_goes() -> None:
+    assert list(columns_to_review(10, 3, 15)) == [1, 5, 9]
+    assert list(columns_to_review(0, 3, 15)) == list(columns_to_review(1, 3, 15)) == []

@@ -77,7 +77,16 @@ async def test_a_site_without_such_loads_never_asks() -> None:
     assert shelf.asked == 0
 
 
-@pytest.mark.parametrize("power_kw, is_kept", [(0.0, True), (0.5, True), (0.59, True), (0.7, False), (None, False)])
-def test_a_load_keeps_to_its_cap_if_it_draws_no_more(power_kw: float | None, *, is_kept: bool) -> None:
+@pytest.mark.parametrize(
+    "power_kw, is_kept",
+    [(0.0, False), (0.39, False), (0.41, True), (0.5, True), (0.59, True), (0.7, False), (None, False)],
+)
+def test_a_load_is_held_by_its_cap_if_it_draws_all_of_it_and_no_more(power_kw: float | None, *, is_kept: bool) -> None:
     cap = Cap(allowed_kw=0.5, held_back_kw=1.0)
     assert cap.is_kept(say(CLEO_HEATER, power_kw=power_kw)) == is_kept
+
+
+def test_a_load_that_may_draw_nothing_is_held_by_that() -> None:
+    cap = Cap(allowed_kw=0.0, held_back_kw=1.0)
+    assert cap.is_kept(say(CLEO_HEATER, power_kw=0.0))
+    assert not cap.is_kept(say(CLEO_HEATER, power_kw=0.1))

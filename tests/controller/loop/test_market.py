@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,7 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controller.loop.market import MOST_NOTICES, PRICE_LIFE, MarketListener
+from controller.loop.event_book import MOST_EVENTS
+from controller.loop.market import PRICE_LIFE, MarketListener
+from controller.loop.notice_line import MOST_NOTICES
 from controller.loop.triggers import ReplanRequests, Trigger
 from devices.fake_bus import FakeBus
 from devices.market_messages import encode_market
@@ -27,7 +30,7 @@ class Market:
         self.clock = SetClock(START)
         self.requests = ReplanRequests(self.clock, debounce_s=2.0, min_gap_s=60.0)
         self.forecaster = make_forecaster(make_site())
-        self.listener = MarketListener("village", self.clock, self.forecaster, self.requests)
+        self.listener = MarketListener("village", self.clock, self.forecaster, self.requests, price_bound_per_kwh=5.0)
         self.bus = FakeBus()
         self.listener.listen(self.bus)
 
@@ -53,8 +56,8 @@ def price(valid_min: float, import_eur: float, *, given_min: float = 0.0) -> Pri
     )
 
 
-def limit(valid_min: float, import_kw: float | None) -> LimitNotice:
-    return LimitNotice(ts_utc=START, valid_from_utc=at(valid_min), import_kw=import_kw, export_kw=None)
+def limit(valid_min: float, import_kw: float | None, *, given_min: float = 0.0) -> LimitNotice:
+    return LimitNotice(ts_utc=at(given_min), valid_from_utc=at(valid_min), import_kw=import_kw, export_kw=None)
 
 
 def event(begin_min: float, end_min: float, **parts: Any) -> EventNotice:
@@ -130,8 +133,13 @@ def test_a_restart_gives_back_prices_limits_and_events_but_nothing_out_of_date()
     before, after = Market(), Market()
     for notice in (price(0.0, 0.5), price(30.0, 0.6), limit(15.0, 10.0), event(60.0, 90.0)):
         before.say(notice)
-    # Two days old a price, a day old a limit, over an event.
-    old = (price(-60.0 * 49, 0.9), limit(-60.0 * 25, 1.0), event(-60.0, -1.0, event_id="old"))
+    # Two days old a price, a day old and lifted since a limit, over an event.
+    old = (
+        price(-60.0 * 49, 0.9),
+        limit(-60.0 * 25, 1.0),
+        event(-60.0, -1.0, event_id="old", ts_utc=at(-90)),
+    )
+    before.say(limit(-60.0 * 20, None))
     after.listener.restore([*old, *before.listener.notices()])
     assert after.import_prices() == [0.5, 0.5, 0.6, 0.6]
     outlook = after.forecaster.look_ahead(START, 0.0)
@@ -146,6 +154,8 @@ def test_a_restart_gives_back_prices_limits_and_events_but_nothing_out_of_date()
     [
         (True, 0.0, None, Drop.RETAINED),
         (False, -61.0, None, Drop.STALE),
+        (False, 5.1, None, Drop.CLOCK_SKEW),
+        (False, 5.0, None, Drop.SCHEMA),
         (False, 0.0, "commonwatt/v1/village/market/price/extra", None),
         (False, 0.0, "commonwatt/v1/other/market/price", None),
         (False, 0.0, PREFIX + "limit", Drop.SCHEMA),
@@ -184,12 +194,92 @@ def test_prices_that_begin_within_the_same_second_do_no_harm(valid_s: list[float
     assert all(0.3 <= one <= 0.6 for one in market.import_prices(3))
 
 
-def test_a_flood_of_notices_is_bounded_and_the_newest_stay() -> None:
+def test_a_flood_of_notices_is_bounded_and_the_next_ones_stay() -> None:
     market = Market()
     for number in range(MOST_NOTICES + 40):
         market.say(price(15.0 * number, 0.4))
         market.say(limit(15.0 * number, 20.0))
     assert len(market.listener._prices) == MOST_NOTICES
     assert len(market.forecaster.limits) == MOST_NOTICES
-    assert market.forecaster.limits[-1].valid_from_utc == at(15.0 * (MOST_NOTICES + 39))
+    assert market.forecaster.limits[0].valid_from_utc == START
+    assert market.forecaster.limits[-1].valid_from_utc == at(15.0 * (MOST_NOTICES - 1))
+    assert market.dropped() == {Drop.NO_ROOM: 80}
     assert len(market.requests._pending) == 2
+
+
+def test_a_flood_of_later_limits_and_prices_leaves_those_in_force() -> None:
+    market = Market()
+    market.say(limit(-30.0, 10.0))
+    market.say(price(-30.0, 0.5))
+    for number in range(MOST_NOTICES + 40):
+        market.say(limit(60.0 + number, None))
+        market.say(price(60.0 + number, 0.4))
+    assert market.forecaster.look_ahead(START, 0.0).limits.import_kw[:4].tolist() == [10.0] * 4
+    assert market.import_prices(4) == [0.5] * 4
+
+
+def test_an_older_limit_that_arrives_late_does_not_lift_a_newer_one() -> None:
+    market = Market()
+    market.say(limit(0.0, 10.0))
+    market.requests.note_plan(at(1))
+    assert market.say(limit(0.0, None, given_min=-10.0)) == []
+    assert market.forecaster.look_ahead(START, 0.0).limits.import_kw[0] == 10.0
+    assert market.dropped() == {Drop.OLD_SEQUENCE: 1}
+
+
+def test_a_notice_from_the_future_shuts_out_no_true_one() -> None:
+    market = Market()
+    far = 60.0 * 24 * 365
+    for one in (price(0.0, 0.9, given_min=far), limit(0.0, 1.0, given_min=far), event(60.0, 90.0, ts_utc=at(far))):
+        assert market.say(one) == []
+    market.listener.restore([price(0.0, 0.9, given_min=far), limit(0.0, 1.0, given_min=far)])
+    market.listener.restore([event(60.0, 90.0, ts_utc=at(far))])
+    assert market.listener.notices() == ()
+    assert market.dropped() == {Drop.CLOCK_SKEW: 6}
+    market.say(price(0.0, 0.4))
+    assert market.import_prices(1) == [0.4]
+
+
+def test_an_event_can_be_ended_now_or_called_off_with_an_end_that_is_past() -> None:
+    for ending in (
+        event(-30.0, 0.0, event_id="e1", ts_utc=at(0)),
+        event(-30.0, -5.0, event_id="e1", ts_utc=at(0), is_cancelled=True),
+    ):
+        market = Market()
+        running = event(-30.0, 90.0, event_id="e1", ts_utc=at(-20))
+        assert market.say(running) == [Trigger.EVENT]
+        market.requests.note_plan(at(1))
+        assert market.say(ending) == [Trigger.EVENT]
+        assert market.forecaster.events == ()
+        # Neither late, nor late after a restart, does the older notice bring it back.
+        market.say(running)
+        again = Market()
+        again.listener.restore(market.listener.notices())
+        again.say(running)
+        assert market.forecaster.events == again.forecaster.events == ()
+
+
+def test_events_for_which_there_is_no_room_are_counted_and_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    market = Market()
+    with caplog.at_level(logging.WARNING):
+        for number in range(MOST_EVENTS + 36):
+            market.say(event(60.0 + number, 600.0, event_id=f"e{number}"))
+    assert len(market.forecaster.events) == MOST_EVENTS
+    assert market.dropped() == {Drop.NO_ROOM: 36}
+    assert sum("too many" in line for line in caplog.messages) == 1
+
+
+def test_a_limit_of_days_ago_that_holds_still_is_known_after_a_restart(caplog: pytest.LogCaptureFixture) -> None:
+    market = Market()
+    with caplog.at_level(logging.WARNING):
+        market.listener.restore([limit(-60.0 * 80, 3.0), limit(-60.0 * 70, 10.0), limit(30.0, None)])
+    assert market.forecaster.look_ahead(START, 0.0).limits.import_kw[:3].tolist() == [10.0, 10.0, 60.0]
+    assert any("2026-06-09T12:00:00" in line for line in caplog.messages)
+
+
+@pytest.mark.parametrize("bound, is_taken", [(5.0, False), (1000.0, True)])
+def test_prices_are_bounded_by_the_currency_of_the_site(bound: float, *, is_taken: bool) -> None:
+    market = Market()
+    market.listener._price_bound_per_kwh = bound
+    assert market.say(price(0.0, 30.0)) == ([Trigger.PRICE] if is_taken else [])
+    assert market.dropped() == ({} if is_taken else {Drop.SCHEMA: 1})

@@ -61,6 +61,13 @@ async def test_damaged_rows_are_left_out_and_the_others_taken(tmp_path: Path, ca
     await store.close(START)
 
 
+def test_a_row_of_a_channel_that_nobody_knows_is_left_out(caplog: pytest.LogCaptureFixture) -> None:
+    good = encode_row(price(0.0, 0.5))
+    with caplog.at_level(logging.WARNING):
+        assert decode_rows([replace(good, channel="weather"), good]) == [price(0.0, 0.5)]
+    assert sum("left out" in line for line in caplog.messages) == 1
+
+
 class Disk:
     """A store that takes notices, or is full."""
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from config.schema import Site
 from controller.loop.outlook import HISTORY_DAYS, Forecaster, MeteredHistory, Outlook, PresentLimits
 from models.domain.errors import SiteFileError
 from models.domain.market import LimitNotice
@@ -15,6 +16,8 @@ from models.domain.tariff import PriceBook
 from tests.controller.loop.neighbours import START, at, make_forecaster, make_site
 
 SITE = make_site()
+TARIFF = SITE.tariff.model_copy(update={"peak_charge_eur_per_kw": 5.0})
+CHARGED = SITE.model_copy(update={"tariff": TARIFF})
 minutes = st.floats(-600.0, 2400.0)
 
 
@@ -138,7 +141,7 @@ def test_prices_that_end_within_the_horizon_are_told_with_the_first_missing_mome
         with_series(5).look_ahead(START, 0.0)
 
 
-def with_history(days: int, spike_kw: float) -> Forecaster:
+def with_history(days: int, spike_kw: float, site: Site = CHARGED) -> Forecaster:
     """The first member draws 1 kW, and every third morning much more from 10:00 UTC on for two hours."""
     quarters = days * 96
     start_utc = START - quarters * timedelta(minutes=15)
@@ -146,7 +149,7 @@ def with_history(days: int, spike_kw: float) -> Forecaster:
     is_spike = (clock_h >= 10) & (clock_h < 12) & (np.arange(quarters) // 96 % 3 == 0)
     demand_kw = np.ones((len(SITE.members), quarters))
     demand_kw[0] += spike_kw * is_spike
-    forecaster = make_forecaster(SITE)
+    forecaster = make_forecaster(site)
     forecaster.history.load(start_utc, demand_kw, np.zeros(demand_kw.shape))
     return forecaster
 
@@ -163,7 +166,7 @@ def test_the_limits_of_now_are_those_of_a_first_step(valid_min: float, *, is_isl
 
 
 def test_without_a_review_or_a_history_nothing_is_kept_free_below_the_peak() -> None:
-    fresh = make_forecaster(SITE)
+    fresh = make_forecaster(CHARGED)
     fresh.review(START)
     for forecaster in (fresh, with_history(14, 5.0)):
         assert not forecaster.look_ahead(START, 0.0).peak_reserve_kw.any()
@@ -176,6 +179,12 @@ def test_a_review_keeps_room_free_at_the_time_of_day_that_forecasts_missed() -> 
     hours = np.array([start.hour for start in look.steps.starts_utc])
     assert look.peak_reserve_kw[hours == 11].min() > 1.0
     assert look.peak_reserve_kw[hours == 20].max() < 0.5
+
+
+def test_nothing_is_reviewed_where_the_peak_has_no_price(monkeypatch: pytest.MonkeyPatch) -> None:
+    forecaster = with_history(14, 5.0, SITE)
+    monkeypatch.setattr("controller.loop.outlook.forecast_demand", None)
+    forecaster.review(START)
 
 
 def test_each_interval_that_is_metered_teaches_once() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -13,9 +14,11 @@ import pytest
 from controller.apps.stored_past import load_account
 from controller.loop.account import PeriodAccount
 from controller.loop.settled_money import SettledMoney, first_day_of_interest
+from controller.record.connection import transaction
 from controller.record.day_records import DaySettlement
 from controller.record.reader import open_reader
 from controller.record.store import Store
+from controller.record.writer import insert_settled
 from models.domain.interval import settlement_day
 from tests.controller.loop.desk import RememberedStore
 from tests.controller.record.settled_days import DAY, FINAL, SITE, intervals, open_filled, settle
@@ -54,6 +57,25 @@ async def test_a_day_settled_by_another_program_is_booked_before_the_next_cycle(
     await money.refresh()
     assert account.totals().billed_eur == pytest.approx(expected([corrected, last], 2.0))
     assert account.known_revisions() == {BEFORE: 1, DAY: 0}
+    await store.close(NOW_UTC)
+    connection.close()
+
+
+async def test_a_spike_that_was_corrected_is_paid_no_longer_as_after_a_restart(tmp_path: Path) -> None:
+    path = tmp_path / "s.sqlite"
+    first, *others = intervals(BEFORE)
+    rows = (replace(first.metered[0], import_wh=25_000), *first.metered[1:])
+    connection = open_filled(path, [replace(first, metered=rows), *others])
+    store = await open_store(path)
+    account = await store.read(lambda reader: load_account(reader, SITE, NOW_UTC))
+    assert account.peak_kw > 100.0
+    with transaction(connection):
+        insert_settled(connection, replace(first, revision=1))
+    settle(connection, day=BEFORE)
+    await SettledMoney(SITE, store, account).refresh()
+    restarted = await store.read(lambda reader: load_account(reader, SITE, NOW_UTC))
+    assert account.peak_kw == restarted.peak_kw < 10.0
+    assert account.totals().consumption_kwh == pytest.approx(restarted.totals().consumption_kwh)
     await store.close(NOW_UTC)
     connection.close()
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 from controller.record.connection import open_writable
 from controller.record.event_points import MEASUREMENT
 from controller.record.event_records import Curtailment, EffectRow, EffectStage, EventFigures, NoticeRow
-from controller.record.event_rows import read_effects, read_held_back, read_notices
+from controller.record.event_rows import read_effects, read_effects_ending, read_held_back, read_notices
 from controller.record.event_schema import EVENT_TABLES
 from controller.record.line_protocol import decode
 from controller.record.migrations import migrate, read_version
@@ -169,6 +170,20 @@ async def test_an_effect_comes_back_as_it_was_written_whatever_members_are_calle
     assert await store.read(lambda reader: read_effects(reader.select, START, START + INTERVAL)) == looks
     assert await store.read(lambda reader: read_effects(reader.select, START + INTERVAL, START + 2 * INTERVAL)) == []
     await store.close(START)
+
+
+async def test_looks_are_found_by_the_end_of_their_event_however_long_ago_it_began(tmp_path: Path) -> None:
+    store = await open_store(tmp_path / "s.sqlite")
+    look = EffectRow(event=replace(EVENT, end_utc=START + timedelta(days=5)), stage=EffectStage.ANNOUNCED, at_utc=START)
+    await store.add_effects([look])
+    for since_days, until_days, found in ((5.0, 9.0, [look]), (5.01, 9.0, []), (-1.0, 0.0, [])):
+        since_utc, until_utc = START + timedelta(days=since_days), START + timedelta(days=until_days)
+        assert await store.read(partial(read_ending, since_utc, until_utc)) == found
+    await store.close(START)
+
+
+def read_ending(since_utc: datetime, until_utc: datetime, reader: Any) -> list[EffectRow]:
+    return read_effects_ending(reader.select, since_utc, until_utc)
 
 
 async def test_a_look_that_was_taken_stays_as_it_was_and_is_forwarded_once(tmp_path: Path) -> None:
