@@ -120,9 +120,9 @@ def say_effect(events: Sequence[Mapping[str, Any]], held_back: Mapping[str, Any]
     lowered = [lower for event in events if (lower := _find_lowered(event)) is not None]
     if lowered:
         way = "less" if sum(lowered) >= 0.0 else "more"
-        said += (
-            f" When they were announced, the plans drew {abs(sum(lowered)):.2f} kWh {way} in them than without them."
-        )
+        when, plans, it = ("it was", "plan", "it") if len(events) == 1 else ("they were", "plans", "them")
+        difference_kwh = abs(sum(lowered))
+        said += f" When {when} announced, the {plans} drew {difference_kwh:.2f} kWh {way} in {it} than without {it}."
     targets = [event["metered"]["above_target_kwh"] for event in events if event["metered"] and _has_target(event)]
     if targets:
         said += f" Metered above what was asked: {sum(targets):.2f} kWh."

@@ -92,3 +92,9 @@ async def test_without_curtailments_nothing_was_held_back(tmp_path: Path) -> Non
     await described(tmp_path)
     with open_reader(tmp_path / "s.sqlite") as reader:
         assert sum_held_back(reader, make_site(**with_heater()), START, START + DAY) == NO_ONE
+
+
+async def test_one_event_is_told_in_the_singular(tmp_path: Path) -> None:
+    asked, _ = await whole(tmp_path)
+    said = say_effect([asked], {"kwh": 0.75, "discomfort": 0.15, "members": 2}, "EUR")
+    assert "When it was announced, the plan drew 2.00 kWh less in it than without it." in said
