@@ -97,4 +97,4 @@ async def test_without_curtailments_nothing_was_held_back(tmp_path: Path) -> Non
 async def test_one_event_is_told_in_the_singular(tmp_path: Path) -> None:
     asked, _ = await whole(tmp_path)
     said = say_effect([asked], {"kwh": 0.75, "discomfort": 0.15, "members": 2}, "EUR")
-    assert "When it was announced, the plan drew 2.00 kWh less in it than without it." in said
+    assert "When it was announced, the plan drew 1.50 kWh less in it than without it." in said
