@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -210,5 +211,9 @@ def check_report(out: Path) -> None:
 def check_secrecy(folder: Path, site: Path, observer: Observer) -> None:
     """What only the site file may say is in no message, log, result or store."""
     written = [path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file() and path != site]
-    for canary in (CANARY.encode(), CANARY.partition(".")[0].encode(), b"Zebulon"):
-        assert not [content for content in (*observer.payloads, *written) if canary in content]
+    # As a number of its own: a weight such as 1.31337869 has these digits, too.
+    whole = CANARY.partition(".")[0]
+    for secret in (rf"(?<![\d.]){whole}(?!\d)", CANARY.replace(".", ""), "Zebulon"):
+        pattern = re.compile(secret.encode())
+        assert pattern.search(f'{{"income":{CANARY}, "cents":{CANARY.replace(".", "")}, "name":"Zebulon"}}'.encode())
+        assert not [content for content in (*observer.payloads, *written) if pattern.search(content)]
