@@ -168,7 +168,7 @@ class GlpkSession:
         glp.glp_init_iocp(control)
         control.msg_lev = glp.GLP_MSG_OFF
         control.tm_lim = max(int(deadline_s * _MILLISECONDS), 1)
-        # Pseudocosts prove the gap of plans with several cars in 0.2 s; the heuristic of Driebeck and Tomlin was still
+        # Pseudocosts prove the gap of plans with two cars in 0.2 s; the heuristic of Driebeck and Tomlin was still
         # at 2 % after 16 s. Without cars both take the same time at the median.
         control.br_tech, control.bt_tech = glp.GLP_BR_PCH, glp.GLP_BT_BLB
         # Of GLPK's cuts, Gomory's close the gap of side binaries fastest: 0.3 s, 1.6 s with MIR, 0.6 s with none.
